@@ -1,0 +1,40 @@
+// What a clip is: the one unit that capture cuts, training samples and the model reads.
+
+/** How a model's clips are cut; part of every model's manifest. */
+export interface ClipSpec {
+  /** T, frames in a clip. */
+  readonly frameCount: number;
+  /** Milliseconds between consecutive frames. */
+  readonly frameIntervalMs: number;
+  /** Side of the square, aligned face crop in pixels. */
+  readonly cropPx: number;
+  /** `gray`: luma in all three channels, for models trained on gray faces. */
+  readonly color: 'rgb' | 'gray';
+  /** Sound's sample rate in Hz. */
+  readonly sampleRateHz: number;
+  /** Length of the sound in milliseconds. */
+  readonly soundMs: number;
+  /** Mel bins centered above this frequency hold the log floor (training data ended there); null keeps all. */
+  readonly bandLimitHz: number | null;
+}
+
+/** The official HiCMAE clip: 16 frames, 4 of 25 fps apart; 2.56 s of 16 kHz sound. */
+export const officialClipSpec: ClipSpec = {
+  frameCount: 16,
+  frameIntervalMs: 160,
+  cropPx: 160,
+  color: 'rgb',
+  sampleRateHz: 16000,
+  soundMs: 2560,
+  bandLimitHz: null,
+};
+
+/** One clip. An absent modality is null: no face was seen, or no voice was heard. At least one is present. */
+export interface Clip {
+  /** When the clip ends, milliseconds on the source's clock. */
+  readonly endMs: number;
+  /** Aligned face crops, RGB 0..255; shape [T, H, W, 3]. */
+  readonly frames: Uint8ClampedArray | null;
+  /** Mono sound, -1..1; at most soundMs long, newest last. */
+  readonly samples: Float32Array | null;
+}
