@@ -1,16 +1,9 @@
 // What the live pipeline tells the page: frozen snapshots of what happened. The only owner of this state is `live/`.
+import type { FaceBox } from '../clip/face.ts';
 import type { BackendChoice, ModelSummary } from '../inference/protocol.ts';
 import type { ProblemKind } from '../base/errors.ts';
+import type { SourceKind } from '../capture/source.ts';
 
-export type SourceKind = 'camera' | 'file' | 'demo';
-
-/** A box in fractions of the picture, 0..1, not mirrored. */
-export interface FaceBox {
-  readonly x: number;
-  readonly y: number;
-  readonly width: number;
-  readonly height: number;
-}
 
 export interface Reading {
   /** End of the clip, milliseconds since the source started (media time for a file). */
