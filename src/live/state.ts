@@ -4,7 +4,6 @@ import type { BackendChoice, ModelSummary } from '../inference/protocol.ts';
 import type { ProblemKind } from '../base/errors.ts';
 import type { SourceKind } from '../capture/source.ts';
 
-
 export interface Reading {
   /** End of the clip, milliseconds since the source started (media time for a file). */
   readonly timeMs: number;
