@@ -1,0 +1,153 @@
+// `analyze`: the built page's own live path, headless, over media files.
+import { writeFileSync } from 'node:fs';
+import { access } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { Command, InvalidArgumentError } from 'commander';
+import { chromium, type Page } from 'playwright';
+import { chromiumArgs, findChromium } from './chromium.ts';
+import { buildIfNeeded, servePage } from './page-server.ts';
+
+/** A reading as the page gives it: `Reading` of `live/state.ts`, read back as data. */
+interface AnalyzedReading {
+  readonly timeMs: number;
+  readonly probabilities: Readonly<Record<string, number>>;
+  readonly modalities: { readonly face: boolean; readonly voice: boolean };
+  readonly faceBox: { x: number; y: number; width: number; height: number } | null;
+}
+
+interface AnalyzedFile {
+  readonly file: string;
+  readonly durationMs: number;
+  readonly readings: readonly AnalyzedReading[];
+}
+
+interface AnalyzeOptions {
+  readonly model: string;
+  readonly backend: string;
+  readonly hop: number;
+  readonly limit: number;
+  readonly json?: string;
+}
+
+function positive(value: string): number {
+  const number = Number(value);
+  if (!(number > 0)) throw new InvalidArgumentError('A number above 0 is wanted.');
+  return number;
+}
+
+function line(reading: AnalyzedReading): string {
+  const ranked = Object.entries(reading.probabilities).sort((a, b) => b[1] - a[1]);
+  const values = ranked.map(([label, p]) => `${label} ${(100 * p).toFixed(1)}%`).join('  ');
+  const { face, voice } = reading.modalities;
+  const from = face && voice ? 'face+voice' : face ? 'face' : 'voice';
+  return `${(reading.timeMs / 1000).toFixed(2).padStart(7)} s  ${from.padEnd(10)}  ${values}`;
+}
+
+async function analyzeFile(page: Page, file: string, options: AnalyzeOptions): Promise<AnalyzedFile> {
+  await page.setInputFiles('#analyze-input', file);
+  const work = page.evaluate(
+    async ({ hopMs, backend, model }) => {
+      const element = document.querySelector('emotion-recognizer');
+      const input = document.querySelector<HTMLInputElement>('#analyze-input');
+      const chosen = input?.files?.[0];
+      if (!element || !chosen) throw new Error('internal: the page has no recognizer or no file');
+      element.setAttribute('model', model);
+      element.setAttribute('backend', backend);
+      const { analyze, onReading } = {
+        analyze: (
+          element as unknown as { analyze: (file: File, options: object) => Promise<unknown> }
+        ).analyze.bind(element),
+        onReading: (window as unknown as { analyzeReading: (reading: unknown) => Promise<void> })
+          .analyzeReading,
+      };
+      return await analyze(chosen, { hopMs, onReading: (reading: unknown) => void onReading(reading) });
+    },
+    { hopMs: options.hop, backend: options.backend, model: `./models/${options.model}/` },
+  );
+  let timer: NodeJS.Timeout | undefined;
+  const expiry = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => {
+      reject(new Error(`${file}: not analyzed within ${options.limit} s; raise --limit for long files.`));
+    }, options.limit * 1000);
+  });
+  try {
+    const result = (await Promise.race([work, expiry])) as Omit<AnalyzedFile, 'file'>;
+    const readings = result.readings.map(({ timeMs, probabilities, modalities, faceBox }) => ({
+      timeMs,
+      probabilities,
+      modalities,
+      faceBox,
+    }));
+    return { file, durationMs: result.durationMs, readings };
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function analyze(files: readonly string[], options: AnalyzeOptions): Promise<void> {
+  for (const file of files) {
+    await access(file).catch(() => {
+      throw new Error(`${file} cannot be read: check the path.`);
+    });
+  }
+  const executablePath = findChromium();
+  if (executablePath === undefined) {
+    throw new Error('No Chromium found: install Chromium or Google Chrome, or set CHROMIUM_PATH to one.');
+  }
+  await buildIfNeeded();
+  const server = await servePage(0);
+  const browser = await chromium.launch({ executablePath, args: [...chromiumArgs] });
+  const results: AnalyzedFile[] = [];
+  let failures = 0;
+  try {
+    const page = await browser.newPage();
+    await page.exposeFunction('analyzeReading', (reading: AnalyzedReading) => {
+      console.log(line(reading));
+    });
+    await page.goto(server.url);
+    await page.evaluate(() => {
+      const input = document.createElement('input');
+      input.type = 'file';
+      input.id = 'analyze-input';
+      input.hidden = true;
+      document.body.append(input);
+    });
+    for (const file of files) {
+      console.log(basename(file));
+      try {
+        const result = await analyzeFile(page, file, options);
+        if (result.readings.length === 0)
+          console.log('  no reading: no face was seen and no voice was heard');
+        results.push(result);
+      } catch (error) {
+        failures += 1;
+        const message = error instanceof Error ? error.message : String(error);
+        console.error(
+          `  failed: ${message.replace(/^page\.evaluate: (\w*Error: )?/, '').split('\n')[0] ?? ''}`,
+        );
+      }
+    }
+  } finally {
+    await browser.close();
+    await server.close();
+  }
+  if (options.json !== undefined) {
+    writeFileSync(options.json, `${JSON.stringify(files.length === 1 ? results[0] : results, null, 2)}\n`);
+    console.log(`Wrote ${options.json}`);
+  }
+  if (failures > 0) throw new Error(`${failures} of ${files.length} files failed.`);
+}
+
+export function analyzeCommand(): Command {
+  return new Command('analyze')
+    .description("read media files with the built page's own live path, headless; one line per reading")
+    .argument('<file...>', 'video or sound files that Chromium can play (webm, mp4, ...)')
+    .option('--model <name>', 'folder under models/', 'nano')
+    .option('--backend <name>', 'auto, webgpu, wasm or cpu', 'auto')
+    .option('--hop <ms>', 'media time between readings, milliseconds, above 0', positive, 500)
+    .option('--limit <s>', 'longest time for one file, seconds, above 0', positive, 900)
+    .option('--json <out>', 'write {file, durationMs, readings} here (an array when several files are given)')
+    .action(async (files: string[], options: AnalyzeOptions) => {
+      await analyze(files, options);
+    });
+}
