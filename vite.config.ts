@@ -2,7 +2,7 @@
 import { defineConfig } from 'vitest/config';
 import { playwright } from '@vitest/browser-playwright';
 import { chromiumArgs, findChromium } from './src/train/chromium.ts';
-import { staticFolders } from './src/app/static-folders.ts';
+import { staticFolders } from './src/train/static-folders.ts';
 
 /** Every answer of the page's server: nothing leaves the page, and wasm threads may be used. */
 const securityHeaders = {

@@ -1,0 +1,57 @@
+// Every message between the page and the face worker, and what is known of a face.
+import type { ProblemKind } from '../base/errors.ts';
+import type { FaceBox, FacePoints } from '../clip/face.ts';
+
+/** A face found in one picture. */
+export interface DetectedFace {
+  readonly box: FaceBox;
+  readonly points: FacePoints;
+  /** The detector's confidence, 0..1. */
+  readonly score: number;
+}
+
+/** The tracked face at one time. */
+export interface FaceObservation extends DetectedFace {
+  /** Milliseconds on the source's clock. */
+  readonly timeMs: number;
+  /** Aligned crop, RGB 0..255; shape [S, S, 3]. */
+  readonly crop: Uint8ClampedArray;
+}
+
+/** Parts of a request that the client fills in itself. */
+interface Numbered {
+  readonly id: number;
+}
+
+export interface OpenRequest extends Numbered {
+  readonly type: 'open';
+  /** URL of the folder with MediaPipe's wasm and the face model, ending in a slash. */
+  readonly assetsUrl: string;
+  readonly cropPx: number;
+}
+
+/** Follow one face through a series of pictures. The bitmap is transferred; the worker closes it. */
+export interface TrackRequest extends Numbered {
+  readonly type: 'track';
+  readonly bitmap: ImageBitmap;
+  readonly timeMs: number;
+}
+
+/** All faces of one picture, without memory of others. The bitmap is transferred; the worker closes it. */
+export interface DetectRequest extends Numbered {
+  readonly type: 'detect';
+  readonly bitmap: ImageBitmap;
+}
+
+/** Forget the tracked face: the pictures that follow belong to another series. */
+export interface ResetRequest extends Numbered {
+  readonly type: 'reset';
+}
+
+export type FaceRequest = OpenRequest | TrackRequest | DetectRequest | ResetRequest;
+
+export type FaceReply =
+  | { readonly type: 'done'; readonly id: number }
+  | { readonly type: 'tracked'; readonly id: number; readonly observation: FaceObservation | null }
+  | { readonly type: 'detected'; readonly id: number; readonly faces: readonly DetectedFace[] }
+  | { readonly type: 'failed'; readonly id: number; readonly kind: ProblemKind; readonly message: string };
