@@ -1,0 +1,129 @@
+// Face points of small still pictures, such as training faces, by the live path's own detector.
+import { Problem } from '../base/errors.ts';
+import { openFaceTracker } from './face-client.ts';
+import type { DetectedFace } from './face-protocol.ts';
+
+/** Stills of one size, one after the other. */
+export interface StillBatch {
+  /** Interleaved pixels, 0..255, as base64; shape [count, height, width, channels]. */
+  readonly base64: string;
+  readonly count: number;
+  readonly width: number;
+  readonly height: number;
+  readonly channels: 1 | 3;
+}
+
+/** rightEye x, y, leftEye x, y, mouth x, y in fractions of the still; they may lie a little outside it. */
+export type FlatPoints = readonly [number, number, number, number, number, number];
+
+export interface StillFinder {
+  find(batch: StillBatch): Promise<(FlatPoints | null)[]>;
+  close(): void;
+}
+
+/** How a still is shown to the detector, which expects a face inside a picture. */
+export interface StillView {
+  /** Side of the square picture around it, in sides of the still. */
+  readonly padding: number;
+  /** Side of that picture in pixels. */
+  readonly sidePx: number;
+  readonly border: 'edge' | 'blur' | 'mean';
+}
+
+export const stillView: StillView = { padding: 2, sidePx: 192, border: 'edge' };
+
+/**
+ * @param assetsUrl folder with MediaPipe's wasm and the face model, ending in a slash
+ * @throws Problem `face-detector-failed` or `timeout`
+ */
+export async function openStillFinder(assetsUrl: string, view: StillView = stillView): Promise<StillFinder> {
+  const tracker = await openFaceTracker({ assetsUrl, cropPx: 1 });
+  return {
+    async find(batch) {
+      const bytes = decodeBase64(batch.base64);
+      const { count, width, height, channels } = batch;
+      const size = width * height * channels;
+      if (bytes.length !== count * size) {
+        throw new Problem('internal', `internal: ${String(bytes.length)} bytes for ${String(count)} stills`);
+      }
+      const results: (FlatPoints | null)[] = [];
+      for (let i = 0; i < count; i++) {
+        const still = toImageData(bytes.subarray(i * size, (i + 1) * size), batch);
+        results.push(toPoints(await tracker.detect(draw(still, view)), width, height, view));
+      }
+      return results;
+    },
+    close: () => {
+      tracker.close();
+    },
+  };
+}
+
+/** The still in the middle of a square picture whose border continues it. */
+function draw(still: ImageData, view: StillView): ImageBitmap {
+  const { width, height } = still;
+  const source = new OffscreenCanvas(width, height);
+  source.getContext('2d')?.putImageData(still, 0, 0);
+  const picture = new OffscreenCanvas(view.sidePx, view.sidePx);
+  const context = picture.getContext('2d');
+  if (!context) throw new Problem('face-detector-failed', 'internal: no 2d context');
+  context.imageSmoothingQuality = 'high';
+  const scale = view.sidePx / view.padding / Math.max(width, height);
+  const w = width * scale;
+  const h = height * scale;
+  const x = (view.sidePx - w) / 2;
+  const y = (view.sidePx - h) / 2;
+  const side = view.sidePx;
+  if (view.border === 'blur') {
+    context.filter = `blur(${String(side / 12)}px)`;
+    context.drawImage(source, -side * 0.2, -side * 0.2, side * 1.4, side * 1.4);
+    context.filter = 'none';
+  } else if (view.border === 'mean') {
+    context.drawImage(source, 0, 0, 1, 1);
+    context.drawImage(picture, 0, 0, 1, 1, 0, 0, side, side);
+  } else {
+    // Edges first, then corners, each stretched from the outermost pixels.
+    context.drawImage(source, 0, 0, width, 1, x, 0, w, y + 1);
+    context.drawImage(source, 0, height - 1, width, 1, x, y + h - 1, w, side - y - h + 1);
+    context.drawImage(source, 0, 0, 1, height, 0, y, x + 1, h);
+    context.drawImage(source, width - 1, 0, 1, height, x + w - 1, y, side - x - w + 1, h);
+    context.drawImage(source, 0, 0, 1, 1, 0, 0, x, y);
+    context.drawImage(source, width - 1, 0, 1, 1, x + w, 0, side - x - w, y);
+    context.drawImage(source, 0, height - 1, 1, 1, 0, y + h, x, side - y - h);
+    context.drawImage(source, width - 1, height - 1, 1, 1, x + w, y + h, side - x - w, side - y - h);
+  }
+  context.drawImage(source, x, y, w, h);
+  return picture.transferToImageBitmap();
+}
+
+function toPoints(
+  faces: readonly DetectedFace[],
+  width: number,
+  height: number,
+  view: StillView,
+): FlatPoints | null {
+  const face = faces[0];
+  if (!face) return null;
+  const spanX = (view.padding * Math.max(width, height)) / width;
+  const spanY = (view.padding * Math.max(width, height)) / height;
+  const x = (value: number): number => 0.5 + (value - 0.5) * spanX;
+  const y = (value: number): number => 0.5 + (value - 0.5) * spanY;
+  const { rightEye, leftEye, mouth } = face.points;
+  return [x(rightEye.x), y(rightEye.y), x(leftEye.x), y(leftEye.y), x(mouth.x), y(mouth.y)];
+}
+
+function toImageData(pixels: Uint8Array, { width, height, channels }: StillBatch): ImageData {
+  const image = new ImageData(width, height);
+  for (let i = 0; i < width * height; i++) {
+    for (let c = 0; c < 3; c++) image.data[4 * i + c] = pixels[i * channels + (channels === 1 ? 0 : c)] ?? 0;
+    image.data[4 * i + 3] = 255;
+  }
+  return image;
+}
+
+function decodeBase64(text: string): Uint8Array {
+  const binary = atob(text);
+  const bytes = new Uint8Array(binary.length);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = binary.charCodeAt(i);
+  return bytes;
+}
