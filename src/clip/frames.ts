@@ -1,0 +1,133 @@
+// Pictures to the model's numbers: Pillow's antialiased bilinear resize, luma, and normalization.
+import { assert } from '../base/assert.ts';
+
+/** Mean and standard deviation of ImageNet's RGB in 0..1, as the official code normalizes with. */
+const mean = [0.485, 0.456, 0.406] as const;
+const std = [0.229, 0.224, 0.225] as const;
+
+/** Pillow resizes bytes with weights in fixed point of this many bits. */
+const precisionBits = 22;
+
+/** For each output position: where its input window begins, how long it is, and its integer weights. */
+interface ResizeWeights {
+  readonly first: Int32Array;
+  readonly count: Int32Array;
+  readonly weights: Int32Array;
+  /** Weights reserved for each output position. */
+  readonly stride: number;
+}
+
+function bilinearWeights(inputSize: number, outputSize: number): ResizeWeights {
+  const scale = inputSize / outputSize;
+  const support = Math.max(scale, 1);
+  const stride = Math.ceil(support) * 2 + 1;
+  const first = new Int32Array(outputSize);
+  const count = new Int32Array(outputSize);
+  const weights = new Int32Array(outputSize * stride);
+  const window = new Float64Array(stride);
+  for (let o = 0; o < outputSize; o++) {
+    const center = (o + 0.5) * scale;
+    const low = Math.max(0, Math.trunc(center - support + 0.5));
+    const high = Math.min(inputSize, Math.trunc(center + support + 0.5));
+    let total = 0;
+    for (let i = low; i < high; i++) {
+      const weight = Math.max(0, 1 - Math.abs((i - center + 0.5) / support));
+      window[i - low] = weight;
+      total += weight;
+    }
+    first[o] = low;
+    count[o] = high - low;
+    for (let i = 0; i < high - low; i++) {
+      weights[o * stride + i] = Math.trunc(0.5 + (window[i]! / total) * 2 ** precisionBits);
+    }
+  }
+  return { first, count, weights, stride };
+}
+
+/** Along one axis: `lines` independent rows (or columns) of `inputSize` pixels become `outputSize` pixels. */
+function resizeAxis(
+  input: Uint8ClampedArray | Uint8Array,
+  output: Uint8ClampedArray,
+  inputSize: number,
+  outputSize: number,
+  lines: number,
+  inputStep: { readonly line: number; readonly pixel: number },
+  outputStep: { readonly line: number; readonly pixel: number },
+): void {
+  const { first, count, weights, stride } = bilinearWeights(inputSize, outputSize);
+  for (let line = 0; line < lines; line++) {
+    for (let o = 0; o < outputSize; o++) {
+      const out = line * outputStep.line + o * outputStep.pixel;
+      const begin = line * inputStep.line + first[o]! * inputStep.pixel;
+      const n = count[o]!;
+      for (let c = 0; c < 3; c++) {
+        let sum = 2 ** (precisionBits - 1);
+        for (let i = 0, at = begin + c; i < n; i++, at += inputStep.pixel) {
+          sum += input[at]! * weights[o * stride + i]!;
+        }
+        output[out + c] = Math.floor(sum / 2 ** precisionBits);
+      }
+    }
+  }
+}
+
+/**
+ * Pillow's `resize(..., BILINEAR)` of an 8-bit picture, bit for bit: antialiased when shrinking, rows first.
+ * @param picture RGB, 0..255; shape [height, width, 3]
+ * @returns RGB, 0..255; shape [outputHeight, outputWidth, 3]
+ */
+export function resizeBilinear(
+  picture: Uint8ClampedArray | Uint8Array,
+  width: number,
+  height: number,
+  outputWidth: number,
+  outputHeight: number,
+): Uint8ClampedArray {
+  assert(
+    picture.length === width * height * 3,
+    `${String(picture.length)} bytes are no RGB picture of ${String(width)} x ${String(height)}`,
+  );
+  const wide = new Uint8ClampedArray(outputWidth * height * 3);
+  resizeAxis(
+    picture,
+    wide,
+    width,
+    outputWidth,
+    height,
+    { line: width * 3, pixel: 3 },
+    { line: outputWidth * 3, pixel: 3 },
+  );
+  const output = new Uint8ClampedArray(outputWidth * outputHeight * 3);
+  const columnStep = { line: 3, pixel: outputWidth * 3 };
+  resizeAxis(wide, output, height, outputHeight, outputWidth, columnStep, columnStep);
+  return output;
+}
+
+/**
+ * The model's video input.
+ * @param frames RGB, 0..255; any number of pixels, channels last, for example [T, H, W, 3]
+ * @param color `gray` puts the luma (ITU-R 601, rounded as Pillow does) in all three channels
+ * @returns (x / 255 - mean) / std by channel; same shape
+ */
+export function normalizeFrames(
+  frames: Uint8ClampedArray | Uint8Array,
+  color: 'rgb' | 'gray' = 'rgb',
+): Float32Array {
+  assert(frames.length % 3 === 0, `${String(frames.length)} bytes are no RGB frames`);
+  const output = new Float32Array(frames.length);
+  for (let i = 0; i < frames.length; i += 3) {
+    let r = frames[i]!;
+    let g = frames[i + 1]!;
+    let b = frames[i + 2]!;
+    if (color === 'gray') r = g = b = luma(r, g, b);
+    output[i] = (r / 255 - mean[0]) / std[0];
+    output[i + 1] = (g / 255 - mean[1]) / std[1];
+    output[i + 2] = (b / 255 - mean[2]) / std[2];
+  }
+  return output;
+}
+
+/** ITU-R 601 luma in Pillow's fixed point; 0..255. */
+export function luma(r: number, g: number, b: number): number {
+  return (r * 19595 + g * 38470 + b * 7471 + 0x8000) >> 16;
+}
