@@ -1,7 +1,13 @@
 // The page's end of the face worker: numbered calls with a time limit; a dead worker rejects every waiting call.
 import { Problem } from '../base/errors.ts';
 import { withTimeout } from '../base/timeout.ts';
-import type { DetectedFace, FaceObservation, FaceReply, FaceRequest } from './face-protocol.ts';
+import type {
+  DetectedFace,
+  FaceObservation,
+  FaceReply,
+  FaceRequest,
+  FinderOptions,
+} from './face-protocol.ts';
 
 /** Loading about 10 MB of wasm and a model on a slow connection. */
 const openLimitMs = 60_000;
@@ -32,9 +38,14 @@ interface Waiting {
 /**
  * @param assetsUrl folder with MediaPipe's wasm and the face model, ending in a slash; relative to the page
  * @param cropPx side S of the crops
+ * @param finder for other pictures than a camera's or a film's
  * @throws Problem `face-detector-failed` or `timeout`
  */
-export async function openFaceTracker(options: { assetsUrl: string; cropPx: number }): Promise<FaceTracker> {
+export async function openFaceTracker(options: {
+  assetsUrl: string;
+  cropPx: number;
+  finder?: FinderOptions;
+}): Promise<FaceTracker> {
   const worker = new Worker(new URL('./face-worker.ts', import.meta.url), { type: 'module', name: 'face' });
   const waiting = new Map<number, Waiting>();
   let nextId = 0;
@@ -91,11 +102,11 @@ export async function openFaceTracker(options: { assetsUrl: string; cropPx: numb
   const unexpected = (reply: FaceReply): Problem =>
     new Problem('internal', `internal: the face worker answered ${reply.type}`);
 
-  const { assetsUrl, cropPx } = options;
+  const { assetsUrl, cropPx, finder } = options;
   try {
     const absolute = new URL(assetsUrl, document.baseURI).href;
     const what = 'The face detector did not load in time: check the connection and reload the page';
-    await call({ type: 'open', assetsUrl: absolute, cropPx }, openLimitMs, what);
+    await call({ type: 'open', assetsUrl: absolute, cropPx, finder }, openLimitMs, what);
   } catch (error) {
     worker.terminate();
     throw error;

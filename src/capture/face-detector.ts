@@ -2,10 +2,10 @@
 import { FaceDetector, FilesetResolver } from '@mediapipe/tasks-vision';
 import type { Detection } from '@mediapipe/tasks-vision';
 import { Problem } from '../base/errors.ts';
-import type { DetectedFace } from './face-protocol.ts';
+import type { DetectedFace, FinderOptions } from './face-protocol.ts';
 
-/** Noise was seen to score up to 0.51, real and drawn faces 0.9 and more. */
-const minScore = 0.6;
+/** For cameras and films: better eye points on small faces. Noise scored up to 0.51 with it, real and drawn faces 0.9. */
+const liveFinder: FinderOptions = { range: 'full', minScore: 0.6 };
 
 /** MediaPipe's order of key points; right and left are the person's. */
 const keypoint = { rightEye: 0, leftEye: 1, mouth: 3 } as const;
@@ -17,12 +17,15 @@ export interface FaceFinder {
 }
 
 /**
- * The full-range model on the CPU: better eye points on small faces than the short-range one.
- * @param assetsUrl folder with `vision_wasm_module_internal.*` and the face model, ending in a slash.
- * @throws Problem `face-detector-failed` when a file is missing or WebAssembly or WebGL is not to be had.
+ * MediaPipe's detector on the CPU.
+ * @param assetsUrl folder with `vision_wasm_module_internal.*` and the face models, ending in a slash
+ * @throws Problem `face-detector-failed` when a file is missing or WebAssembly or WebGL is not to be had
  */
-export async function openFaceFinder(assetsUrl: string): Promise<FaceFinder> {
-  const modelUrl = `${assetsUrl}face_detection_full_range.tflite`;
+export async function openFaceFinder(
+  assetsUrl: string,
+  { range, minScore }: FinderOptions = liveFinder,
+): Promise<FaceFinder> {
+  const modelUrl = `${assetsUrl}face_detection_${range}_range.tflite`;
   try {
     const response = await fetch(modelUrl);
     if (!response.ok) throw new Error(`${modelUrl} answered ${String(response.status)}`);

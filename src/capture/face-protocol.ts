@@ -10,6 +10,13 @@ export interface DetectedFace {
   readonly score: number;
 }
 
+export interface FinderOptions {
+  /** MediaPipe's model for faces within about 2 m, filling much of the picture, or for smaller ones up to about 5 m. */
+  readonly range: 'short' | 'full';
+  /** Least confidence of a face, 0..1. */
+  readonly minScore: number;
+}
+
 /** The tracked face at one time. */
 export interface FaceObservation extends DetectedFace {
   /** Milliseconds on the source's clock. */
@@ -28,6 +35,8 @@ export interface OpenRequest extends Numbered {
   /** URL of the folder with MediaPipe's wasm and the face model, ending in a slash. */
   readonly assetsUrl: string;
   readonly cropPx: number;
+  /** Absent: what suits cameras and films. */
+  readonly finder?: FinderOptions | undefined;
 }
 
 /** Follow one face through a series of pictures. The bitmap is transferred; the worker closes it. */

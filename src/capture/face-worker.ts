@@ -37,7 +37,7 @@ async function answer(request: FaceRequest): Promise<FaceReply> {
   switch (request.type) {
     case 'open':
       assert(finder === null, 'the face worker is opened twice');
-      finder = await openFaceFinder(request.assetsUrl);
+      finder = await openFaceFinder(request.assetsUrl, request.finder);
       cropPx = request.cropPx;
       return { type: 'done', id };
     case 'reset':

@@ -116,7 +116,7 @@ function faceMetadata(): Uint8Array {
     [3, outputVector],
   ]);
   const subgraphs = offsets(builder, [subgraph]);
-  const name = builder.createString('face detector, full range');
+  const name = builder.createString('face detector');
   builder.finish(
     table(builder, 8, [
       [0, name],

@@ -40,7 +40,7 @@ export function staticFolders(): Plugin[] {
         rename: { stripBase: true },
       },
       {
-        src: `${packages}/@mediapipe/face_detection/face_detection_full_range.tflite`,
+        src: `${packages}/@mediapipe/face_detection/face_detection_*_range.tflite`,
         dest: 'vendor/mediapipe',
         rename: { stripBase: true },
         transform: { encoding: 'buffer', handler: (content) => Buffer.from(addFaceModelMetadata(content)) },
