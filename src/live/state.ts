@@ -2,7 +2,7 @@
 import type { FaceBox } from '../clip/face.ts';
 import type { BackendChoice, ModelSummary } from '../inference/protocol.ts';
 import type { ProblemKind } from '../base/errors.ts';
-import type { SourceKind } from '../capture/source.ts';
+import type { Source, SourceKind } from '../capture/source.ts';
 
 export interface Reading {
   /** End of the clip, milliseconds since the source started (media time for a file). */
@@ -18,36 +18,57 @@ export interface Reading {
 /** Things a running pipeline lacks; each is said in plain words and clears itself. */
 export type Notice = 'no-face' | 'no-sound' | 'no-microphone' | 'filling';
 
+/** What a start waits for. */
+export type StartStep = 'devices' | 'face-detector' | 'backend' | 'download' | 'warm-up';
+
+/** A failure as plain data. */
+export interface ProblemReport {
+  readonly kind: ProblemKind;
+  readonly message: string;
+}
+
 interface Common {
   readonly source: SourceKind;
 }
 
-export type LiveState =
-  | (Common & { readonly phase: 'idle' })
-  | (Common & {
-      readonly phase: 'starting';
-      readonly step: 'devices' | 'face-detector' | 'backend' | 'download' | 'warm-up';
-      /** 0..1 where known. */
-      readonly fraction: number | null;
-    })
-  | (Common & {
-      readonly phase: 'running';
-      readonly model: ModelSummary;
-      readonly backend: BackendChoice;
-      readonly notices: readonly Notice[];
-      readonly faceBox: FaceBox | null;
-      /** Sound level over the last tenth of a second, dB re full scale; null without sound. */
-      readonly levelDb: number | null;
-      /** Smoothed; null until the first clip is read. */
-      readonly reading: Reading | null;
-      /** Smoothed readings of the last minute, oldest first. */
-      readonly history: readonly Reading[];
-      /** Time between readings, adapted to the measured speed. */
-      readonly hopMs: number;
-      /** The file's end was reached. */
-      readonly ended: boolean;
-    })
-  | (Common & {
-      readonly phase: 'failed';
-      readonly problem: { readonly kind: ProblemKind; readonly message: string };
-    });
+export interface IdleState extends Common {
+  readonly phase: 'idle';
+}
+
+export interface StartingState extends Common {
+  readonly phase: 'starting';
+  readonly step: StartStep;
+  /** 0..1 where known. */
+  readonly fraction: number | null;
+  /** The source's picture, as soon as it is open; owned by the source. */
+  readonly view: Source['view'] | null;
+}
+
+export interface RunningState extends Common {
+  readonly phase: 'running';
+  readonly view: Source['view'];
+  readonly model: ModelSummary;
+  readonly backend: BackendChoice;
+  readonly notices: readonly Notice[];
+  /** Why there is no sound at all; null when there is a microphone or a sound track. */
+  readonly soundProblem: ProblemReport | null;
+  /** Where the face is now; null when none is seen. */
+  readonly faceBox: FaceBox | null;
+  /** Sound level over the last tenth of a second, dB re full scale; null without sound. */
+  readonly levelDb: number | null;
+  /** Smoothed; null until the first clip is read. */
+  readonly reading: Reading | null;
+  /** Smoothed readings of the last minute, oldest first. */
+  readonly history: readonly Reading[];
+  /** Time between readings, adapted to the measured speed. */
+  readonly hopMs: number;
+  /** The file's end was reached. */
+  readonly ended: boolean;
+}
+
+export interface FailedState extends Common {
+  readonly phase: 'failed';
+  readonly problem: ProblemReport;
+}
+
+export type LiveState = IdleState | StartingState | RunningState | FailedState;

@@ -1,0 +1,138 @@
+// Layout of <emotion-recognizer>: one column on a phone, picture beside readout where the element itself is wide enough.
+import { css } from 'lit';
+
+export const recognizerStyles = css`
+  :host {
+    container-type: inline-size;
+    font-family: var(--emotion-font, inherit);
+  }
+  .layout {
+    display: grid;
+    grid-template-columns: minmax(0, 1fr);
+    gap: 1rem;
+  }
+  .panel {
+    min-width: 0;
+    padding: 1rem;
+    border: 1px solid var(--_line);
+    border-radius: calc(var(--_radius) + 4px);
+    background: var(--_surface);
+  }
+  .stage {
+    display: grid;
+    grid-template-columns: minmax(0, 1fr);
+    align-content: start;
+    gap: 0.9rem;
+  }
+  .controls {
+    display: flex;
+    flex-wrap: wrap;
+    gap: 0.75rem;
+  }
+  source-chooser {
+    flex: 1 1 14rem;
+  }
+  button,
+  .file span {
+    flex: 0 0 auto;
+    min-width: 7rem;
+    min-height: 2.75rem;
+    padding: 0.5rem 1.25rem;
+    border: 1px solid transparent;
+    border-radius: 0.7rem;
+    background: var(--_accent);
+    color: var(--_on-accent);
+    font: inherit;
+    font-weight: 600;
+    text-align: center;
+    cursor: pointer;
+  }
+  button:hover:not(:disabled),
+  .file:hover span {
+    filter: brightness(1.08);
+  }
+  button.stop {
+    background: transparent;
+    border-color: var(--_line);
+    color: var(--_text);
+  }
+  button:disabled {
+    background: var(--_line);
+    color: var(--_muted);
+    cursor: not-allowed;
+  }
+  .file {
+    position: relative;
+    margin-top: 0.4rem;
+  }
+  .file input {
+    position: absolute;
+    inset: 0;
+    width: 100%;
+    opacity: 0;
+    cursor: pointer;
+  }
+  .file span {
+    display: block;
+    line-height: 1.75rem;
+  }
+  .file input:focus-visible + span {
+    outline: 3px solid var(--_accent);
+    outline-offset: 2px;
+  }
+  .file-name {
+    max-width: 100%;
+    font-size: 0.8125rem;
+    color: var(--_muted);
+    overflow-wrap: anywhere;
+  }
+  .see-through {
+    --emotion-sunken: color-mix(in srgb, light-dark(#f1f2f5, #12141a) 70%, transparent);
+  }
+  .notices {
+    position: absolute;
+    inset: auto 0 0;
+    display: flex;
+    flex-wrap: wrap;
+    justify-content: center;
+    gap: 0.4rem;
+    margin: 0;
+    padding: 0.75rem;
+    list-style: none;
+  }
+  .notices li {
+    padding: 0.3rem 0.8rem;
+    border-radius: 1rem;
+    background: rgb(10 12 16 / 0.78);
+    color: #fff;
+    font-size: 0.8125rem;
+    text-align: center;
+  }
+  .note {
+    margin: 1rem 0.25rem 0;
+    max-width: 62rem;
+    font-size: 0.8125rem;
+    color: var(--_muted);
+  }
+  .note strong {
+    color: var(--_text);
+    font-weight: 600;
+  }
+  @container (min-width: 50rem) {
+    .layout {
+      grid-template-columns: minmax(0, 7fr) minmax(0, 5fr);
+    }
+    .panel {
+      padding: 1.25rem;
+    }
+    .minute,
+    .facts {
+      grid-column: 1 / -1;
+    }
+    .readout {
+      display: flex;
+      flex-direction: column;
+      justify-content: center;
+    }
+  }
+`;

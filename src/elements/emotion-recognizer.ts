@@ -1,0 +1,293 @@
+// <emotion-recognizer>: the whole readout in one tag. Requests go to the pipeline, its snapshots come back down.
+import { html, LitElement, nothing } from 'lit';
+import type { PropertyValues } from 'lit';
+import { analyzeFile } from '../live/analyze.ts';
+import type { Analysis } from '../live/analyze.ts';
+import { createPipeline } from '../live/pipeline.ts';
+import type { Pipeline, PipelineOptions } from '../live/pipeline.ts';
+import type { LiveState, Reading } from '../live/state.ts';
+import type { SourceKind } from '../capture/source.ts';
+import type { SourceRequest } from '../live/parts.ts';
+import { recognizerStyles } from './emotion-recognizer-styles.ts';
+import { theme } from './theme.ts';
+import { noticeWords, problemWords, stepWords } from './words.ts';
+import './emotion-bars.ts';
+import './emotion-picture.ts';
+import './emotion-timeline.ts';
+import './level-meter.ts';
+import './message-panel.ts';
+import './source-chooser.ts';
+import './status-line.ts';
+
+/** Bars shown before a model says its own labels: those of the shipped models. */
+const shippedLabels = ['angry', 'disgust', 'fear', 'happy', 'neutral', 'sad', 'surprise'];
+
+export interface AnalyzeOptions {
+  /** Media time between readings, milliseconds; 500 if absent. */
+  readonly hopMs?: number;
+  readonly onReading?: (reading: Reading) => void;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Reads displayed emotion from a face and a voice, in the page.
+ *
+ * @fires reading - CustomEvent<Reading>: each new, smoothed reading
+ * @fires statechange - CustomEvent<LiveState>: each snapshot of what happened
+ * @csspart panel - each of the panels; @csspart button - Start and Stop; @csspart note - the small print
+ * @cssprop --emotion-accent, --emotion-surface, --emotion-sunken, --emotion-text, --emotion-muted, --emotion-line,
+ *   --emotion-danger, --emotion-radius, --emotion-color-LABEL - colors and roundness; the scheme follows `color-scheme`
+ */
+export class EmotionRecognizer extends LitElement {
+  static override properties = {
+    source: { type: String, reflect: true },
+    model: { type: String },
+    backend: { type: String },
+    vendor: { type: String },
+    autostart: { type: Boolean },
+    phase: { type: String, reflect: true },
+    file: { attribute: false },
+    state: { state: true },
+  };
+  declare source: SourceKind;
+  /** URL of the model's folder, relative to the page. */
+  declare model: string;
+  declare backend: PipelineOptions['backend'];
+  /** URL of the folder that holds `tfjs/` and `mediapipe/`, relative to the page. */
+  declare vendor: string;
+  /** Starts as soon as the element is in the page. */
+  declare autostart: boolean;
+  /** The pipeline's phase, for styles and tests; setting it does nothing. */
+  declare phase: LiveState['phase'];
+  /** What the source `file` plays. */
+  declare file: Blob | null;
+  declare state: LiveState;
+
+  #pipeline: Pipeline | null = null;
+
+  static override styles = [theme, recognizerStyles];
+
+  constructor() {
+    super();
+    this.source = 'demo';
+    this.model = './models/nano/';
+    this.backend = 'auto';
+    this.vendor = './vendor/';
+    this.autostart = false;
+    this.phase = 'idle';
+    this.file = null;
+    this.state = { phase: 'idle', source: 'demo' };
+  }
+
+  /** Opens the chosen source and begins to read. Settles when readings can come or a failure is shown; never rejects. */
+  async start(): Promise<void> {
+    const request = this.#request();
+    if (request === null) return;
+    this.stop();
+    const pipeline = createPipeline(this.#options());
+    this.#pipeline = pipeline;
+    let latest: Reading | null = null;
+    pipeline.subscribe((state) => {
+      this.#show(state);
+      if (state.phase !== 'running' || state.reading === null || state.reading === latest) return;
+      latest = state.reading;
+      this.#tell('reading', latest);
+    });
+    await pipeline.start(request);
+  }
+
+  /** Closes camera, microphone, workers and file. */
+  stop(): void {
+    this.#pipeline?.stop();
+    this.#pipeline = null;
+    if (this.state.phase !== 'idle') this.#show({ phase: 'idle', source: this.source });
+  }
+
+  /**
+   * Reads a whole media file, faster or slower than it plays, with the same result every time. Independent of start and stop.
+   * @returns every reading, unsmoothed
+   * @throws Problem, or the signal's reason
+   */
+  analyze(file: Blob, options: AnalyzeOptions = {}): Promise<Analysis> {
+    return analyzeFile(file, { ...this.#options(), ...options });
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this.stop();
+  }
+
+  protected override firstUpdated(_changed: PropertyValues<this>): void {
+    if (this.autostart) void this.start();
+  }
+
+  protected override willUpdate(): void {
+    if (this.phase !== this.state.phase) this.phase = this.state.phase;
+  }
+
+  #options(): PipelineOptions {
+    const absolute = (url: string): string =>
+      new URL(url.endsWith('/') ? url : `${url}/`, document.baseURI).href;
+    const vendor = absolute(this.vendor);
+    return {
+      modelUrl: absolute(this.model),
+      wasmUrl: `${vendor}tfjs/`,
+      assetsUrl: `${vendor}mediapipe/`,
+      backend: this.backend,
+    };
+  }
+
+  #request(): SourceRequest | null {
+    if (this.source !== 'file') return { kind: this.source };
+    return this.file === null ? null : { kind: 'file', file: this.file };
+  }
+
+  #show(state: LiveState): void {
+    this.state = state;
+    this.#tell('statechange', state);
+  }
+
+  #tell(type: 'reading' | 'statechange', detail: Reading | LiveState): void {
+    this.dispatchEvent(new CustomEvent(type, { detail, bubbles: true, composed: true }));
+  }
+
+  #choose(kind: SourceKind): void {
+    const wasOn = this.phase === 'running' || this.phase === 'starting';
+    this.stop();
+    this.source = kind;
+    if (wasOn && kind !== 'file') void this.start();
+  }
+
+  #chooseFile(event: Event): void {
+    const input = event.target as HTMLInputElement;
+    this.file = input.files?.[0] ?? null;
+    if (this.file !== null) void this.start();
+  }
+
+  override render() {
+    const { state } = this;
+    const running = state.phase === 'running' ? state : null;
+    const on = state.phase === 'running' || state.phase === 'starting';
+    const labels = running?.model.labels ?? shippedLabels;
+    return html`
+      <div class="layout">
+        <section class="panel stage" part="panel" aria-label="Picture and sound">
+          <div class="controls">
+            <source-chooser
+              .value=${this.source}
+              @choose=${(event: CustomEvent<SourceKind>) => {
+                this.#choose(event.detail);
+              }}
+            ></source-chooser>
+            <button
+              class=${on ? 'stop' : 'go'}
+              part="button"
+              ?disabled=${!on && this.#request() === null}
+              @click=${() => {
+                if (on) this.stop();
+                else void this.start();
+              }}
+            >
+              ${on ? 'Stop' : 'Start'}
+            </button>
+          </div>
+          <emotion-picture
+            .view=${state.phase === 'running' || state.phase === 'starting' ? state.view : null}
+            .faceBox=${running?.faceBox ?? null}
+            ?mirrored=${this.source === 'camera'}
+          >
+            ${this.#over(state)}
+          </emotion-picture>
+          <level-meter .levelDb=${running?.levelDb ?? null}></level-meter>
+        </section>
+        <section class="panel readout" part="panel" aria-label="Emotion readout">
+          <emotion-bars
+            .labels=${labels}
+            .reading=${running?.reading ?? null}
+            .waiting=${waitingWords(state)}
+          ></emotion-bars>
+        </section>
+        <section class="panel minute" part="panel" aria-label="Last minute">
+          <emotion-timeline .labels=${labels} .history=${running?.history ?? []}></emotion-timeline>
+        </section>
+        <section class="panel facts" part="panel" aria-label="How it is computed">
+          <status-line .state=${state}></status-line>
+        </section>
+      </div>
+      <p class="note" part="note">
+        <strong>Nothing leaves this page: picture and sound are read here and forgotten.</strong>
+        What you see is a model’s guess at the emotion that a face and a voice display. It can be wrong, and
+        it does not know what a person feels.
+      </p>
+    `;
+  }
+
+  /** What lies over the picture: an invitation, the progress of a start, a failure, or notices. */
+  #over(state: LiveState) {
+    if (state.phase === 'idle') return this.#invitation();
+    if (state.phase === 'starting') {
+      return html`<message-panel
+        busy
+        class=${state.view === null ? '' : 'see-through'}
+        .heading=${stepWords(state.step)}
+        .text=${state.step === 'devices' && state.source === 'camera' ? 'Your browser may ask you to allow camera and microphone.' : ''}
+        .fraction=${state.fraction}
+      ></message-panel>`;
+    }
+    if (state.phase === 'failed') {
+      const { title, advice } = problemWords(state.problem.kind);
+      return html`<message-panel
+        tone="failure"
+        .heading=${title}
+        .text=${advice}
+        .detail=${state.problem.message}
+      ></message-panel>`;
+    }
+    const notices = state.notices.map((notice) => html`<li>${noticeWords(notice)}</li>`);
+    if (state.ended) notices.push(html`<li>The file has ended.</li>`);
+    return html`<ul class="notices" role="status">
+      ${notices}
+    </ul>`;
+  }
+
+  #invitation() {
+    if (this.source === 'file') {
+      const name = this.file instanceof File ? this.file.name : '';
+      return html`<message-panel
+        heading="Read a video file"
+        text="Any video that your browser can play. It is not uploaded."
+      >
+        <label class="file">
+          <input type="file" accept="video/*,audio/*" aria-label="Video file" @change=${this.#chooseFile} />
+          <span>Choose a file…</span>
+        </label>
+        ${name === '' ? nothing : html`<span class="file-name">${name}</span>`}
+      </message-panel>`;
+    }
+    return this.source === 'camera'
+      ? html`<message-panel
+          heading="Read your own face and voice"
+          text="Press Start and allow camera and microphone. Stop switches both off."
+        ></message-panel>`
+      : html`<message-panel
+          heading="See it at work"
+          text="The demo reads a drawn, talking face. It needs no camera and no microphone."
+        ></message-panel>`;
+  }
+}
+
+/** What stands in place of the top emotion. */
+function waitingWords(state: LiveState): string {
+  if (state.phase === 'starting') return 'Getting ready…';
+  if (state.phase === 'failed') return 'Not reading';
+  if (state.phase === 'idle') return 'Press Start to read';
+  return state.notices.includes('filling') ? 'First reading in a moment…' : 'Waiting for a face or a voice';
+}
+
+customElements.define('emotion-recognizer', EmotionRecognizer);
+
+declare global {
+  interface HTMLElementTagNameMap {
+    'emotion-recognizer': EmotionRecognizer;
+  }
+}

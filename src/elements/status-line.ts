@@ -1,0 +1,86 @@
+// How the readout came about: what counted, what computed it and why, how fast.
+import { css, html, LitElement, nothing } from 'lit';
+import type { LiveState } from '../live/state.ts';
+import { theme } from './theme.ts';
+import { backendNames } from './words.ts';
+
+/** @csspart fact - one fact */
+export class StatusLine extends LitElement {
+  static override properties = {
+    state: { attribute: false },
+  };
+  declare state: LiveState | null;
+
+  static override styles = [
+    theme,
+    css`
+      dl {
+        display: grid;
+        grid-template-columns: repeat(auto-fit, minmax(8.5rem, 1fr));
+        gap: 0.6rem 1rem;
+        margin: 0;
+        font-size: 0.8125rem;
+      }
+      dt {
+        color: var(--_muted);
+      }
+      dd {
+        margin: 0;
+        font-weight: 600;
+        font-variant-numeric: tabular-nums;
+      }
+      .reason {
+        min-height: 1.2rem;
+        margin: 0.5rem 0 0;
+        font-size: 0.75rem;
+        color: var(--_muted);
+        overflow-wrap: anywhere;
+      }
+    `,
+  ];
+
+  constructor() {
+    super();
+    this.state = null;
+  }
+
+  override render() {
+    const running = this.state?.phase === 'running' ? this.state : null;
+    const reading = running?.reading ?? null;
+    const facts: readonly (readonly [string, string])[] = [
+      ['Read from', reading === null ? '–' : modalityWords(reading.modalities)],
+      ['Model', running === null ? '–' : running.model.name],
+      ['Computed by', running === null ? '–' : backendNames[running.backend.name]],
+      ['Time per reading', reading === null ? '–' : `${String(Math.round(reading.inferenceMs))} ms`],
+      ['A reading every', running === null ? '–' : `${(running.hopMs / 1000).toFixed(2)} s`],
+    ];
+    return html`
+      <dl>
+        ${facts.map(
+          ([name, value]) =>
+            html`<div part="fact">
+              <dt>${name}</dt>
+              <dd>${value}</dd>
+            </div>`,
+        )}
+      </dl>
+      <p class="reason">
+        ${running === null || running.backend.reason === '' ? nothing : running.backend.reason}
+      </p>
+    `;
+  }
+}
+
+/** `Face and voice`, `Face` or `Voice`. */
+export function modalityWords(modalities: { readonly face: boolean; readonly voice: boolean }): string {
+  if (modalities.face && modalities.voice) return 'Face and voice';
+  return modalities.face ? 'Face only' : modalities.voice ? 'Voice only' : '–';
+}
+
+customElements.define('status-line', StatusLine);
+
+declare global {
+  interface HTMLElementTagNameMap {
+    'status-line': StatusLine;
+  }
+}

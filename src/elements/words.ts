@@ -1,0 +1,106 @@
+// What the page says, in one place: each failure and each notice in plain words, with what to do.
+import type { ProblemKind } from '../base/errors.ts';
+import type { Notice, StartStep } from '../live/state.ts';
+
+export interface Words {
+  readonly title: string;
+  readonly advice: string;
+}
+
+/** Title and advice for a failure; the problem's own message stands below as detail. */
+export function problemWords(kind: ProblemKind): Words {
+  return problems[kind];
+}
+
+const problems: Readonly<Record<ProblemKind, Words>> = {
+  'permission-denied': {
+    title: 'Camera and microphone are not allowed',
+    advice:
+      'Allow them for this page with the camera sign in the address bar or in the browser’s site settings, then press Start again. Or choose Demo: it needs neither.',
+  },
+  'no-camera': {
+    title: 'No camera found',
+    advice: 'Connect a camera and press Start again, or choose File or Demo.',
+  },
+  'no-microphone': {
+    title: 'No microphone found',
+    advice: 'Connect a microphone and press Start again. Without one, only the face is read.',
+  },
+  'device-busy': {
+    title: 'The camera is in use',
+    advice: 'Another program or tab holds the camera or the microphone. Close it and press Start again.',
+  },
+  'device-lost': {
+    title: 'The camera or microphone went away',
+    advice: 'It was unplugged or switched off. Connect it and press Start again.',
+  },
+  'insecure-context': {
+    title: 'This address cannot use a camera',
+    advice:
+      'Browsers give a camera only to pages from https:// or localhost. Open the page from such an address, or choose File or Demo.',
+  },
+  'unsupported-file': {
+    title: 'This file cannot be played',
+    advice: 'Choose a video that your browser can play, such as MP4 (H.264) or WebM.',
+  },
+  'model-missing': {
+    title: 'The model was not found',
+    advice:
+      'Check the address of the model’s folder: it must hold a manifest.json and the weight files that it names.',
+  },
+  'model-invalid': {
+    title: 'The model does not fit',
+    advice: 'Its files are damaged, incomplete or made for another version. Fetch or export the model again.',
+  },
+  'face-detector-failed': {
+    title: 'The face detector did not start',
+    advice: 'Reload the page. If it happens again, check that the page’s vendor files are served whole.',
+  },
+  'worker-failed': {
+    title: 'The recognizer stopped',
+    advice:
+      'The browser ended it, often for lack of memory. Close other tabs and press Start again, or choose another backend.',
+  },
+  timeout: {
+    title: 'This takes too long',
+    advice:
+      'Something did not answer in time. Press Start again; on a slow network or machine it may need a second try.',
+  },
+  internal: {
+    title: 'Something broke in this page',
+    advice: 'This is a fault of ours. Press Start again; if it stays, please report the line below.',
+  },
+};
+
+/** One line for a notice. */
+export function noticeWords(notice: Notice): string {
+  return notices[notice];
+}
+
+const notices: Readonly<Record<Notice, string>> = {
+  'no-face': 'No face in view yet. Face the camera, with light from the front.',
+  'no-sound': 'No sound is heard. Only the face is read.',
+  'no-microphone': 'No microphone. Only the face is read.',
+  filling: 'Gathering the first seconds…',
+};
+
+/** What a start is doing. */
+export function stepWords(step: StartStep): string {
+  return steps[step];
+}
+
+const steps: Readonly<Record<StartStep, string>> = {
+  devices: 'Opening picture and sound',
+  'face-detector': 'Loading the face detector',
+  backend: 'Looking for the fastest way to compute',
+  download: 'Loading the model',
+  'warm-up': 'Warming up the model',
+};
+
+/** Backends as people write them. */
+export const backendNames = { webgpu: 'WebGPU', wasm: 'WebAssembly', cpu: 'Plain JavaScript' } as const;
+
+/** A probability as a whole percentage. */
+export function percent(probability: number): string {
+  return `${String(Math.round(probability * 100))} %`;
+}

@@ -1,0 +1,271 @@
+// The pipeline, once, top to bottom: source -> face -> clip -> recognizer -> reading -> smoothing -> state.
+import { Problem, toProblem } from '../base/errors.ts';
+import type { FaceBox } from '../clip/face.ts';
+import type { Clip } from '../clip/spec.ts';
+import type { BackendName } from '../inference/protocol.ts';
+import { remember } from './history.ts';
+import { hopFor, meanPredictionMs, minHopMs } from './hop.ts';
+import { levelDb, silentDb } from './level.ts';
+import { browserParts } from './parts.ts';
+import type { Parts, Recognizer, SourceRequest } from './parts.ts';
+import { smooth, smoothingGapMs } from './smoothing.ts';
+import { look, lookIntervalMs, toReading } from './steps.ts';
+import type { LiveState, Notice, Reading, RunningState, StartStep } from './state.ts';
+import type { Source } from '../capture/source.ts';
+
+export interface PipelineOptions {
+  /** URL of the model's folder, ending in a slash. */
+  readonly modelUrl: string;
+  /** URL of the folder with tfjs' wasm files, ending in a slash. */
+  readonly wasmUrl: string;
+  /** URL of the folder with MediaPipe's files, ending in a slash. */
+  readonly assetsUrl: string;
+  readonly backend: BackendName | 'auto';
+}
+
+export interface Pipeline {
+  /** What happened so far; a new frozen snapshot for every change. */
+  readonly state: LiveState;
+  /** Calls `listener` with every snapshot from now on; the result ends that. */
+  subscribe(listener: (state: LiveState) => void): () => void;
+  /**
+   * Ends what runs, then opens everything anew. Settles when readings can come, or when that failed or was stopped;
+   * never rejects: a failure is a state.
+   */
+  start(source: SourceRequest): Promise<void>;
+  /** Closes everything, also in the middle of a start. */
+  stop(): void;
+}
+
+/** A face that was missed for a moment keeps its box. */
+const holdFaceMs = 300;
+
+/** Without a face or with silence this long, the page says so. */
+const noFaceMs = 1000;
+const noSoundMs = 3000;
+
+/** The level meter's window. */
+const levelMs = 100;
+
+/** One start: what it opened, and whether it is over. */
+class Run {
+  over = false;
+  readonly #opened: { close(): void }[] = [];
+
+  /** Waits for a part and remembers to close it; a part that comes after the end is closed at once. */
+  async keep<T extends { close(): void }>(opening: Promise<T>): Promise<T> {
+    const part = await opening;
+    if (this.over) {
+      part.close();
+      throw new Problem('internal', 'internal: this start was stopped');
+    }
+    this.#opened.push(part);
+    return part;
+  }
+
+  end(): void {
+    this.over = true;
+    for (const part of this.#opened.splice(0).reverse()) part.close();
+  }
+}
+
+export function createPipeline(options: PipelineOptions, parts: Parts = browserParts): Pipeline {
+  let state: LiveState = Object.freeze({ phase: 'idle', source: 'demo' });
+  let run: Run | null = null;
+  const listeners = new Set<(state: LiveState) => void>();
+
+  function publish(next: LiveState): void {
+    state = Object.freeze(next);
+    for (const listener of [...listeners]) listener(state);
+  }
+
+  function fail(mine: Run, kind: SourceRequest['kind'], error: unknown): void {
+    if (mine.over) return;
+    mine.end();
+    const { kind: problem, message } = toProblem(error);
+    publish({ phase: 'failed', source: kind, problem: Object.freeze({ kind: problem, message }) });
+  }
+
+  function stop(): void {
+    if (run === null) return;
+    const wasOver = run.over;
+    run.end();
+    run = null;
+    if (!wasOver) publish({ phase: 'idle', source: state.source });
+  }
+
+  async function start(request: SourceRequest): Promise<void> {
+    stop();
+    const mine = new Run();
+    run = mine;
+    try {
+      const { source, recognizer, tracker } = await open(mine, request);
+      follow(mine, source, recognizer, tracker).catch((error: unknown) => {
+        fail(mine, request.kind, error);
+      });
+    } catch (error) {
+      fail(mine, request.kind, error);
+    }
+  }
+
+  /** Source and recognizer open side by side; the face detector needs the model's crop size. */
+  async function open(mine: Run, request: SourceRequest) {
+    let source: Source | null = null;
+    let progress: { step: StartStep; fraction: number | null } = { step: 'backend', fraction: null };
+    const tell = (): void => {
+      if (mine.over) return;
+      // Until the source is open a permission may be asked for: that comes first.
+      const shown = source === null ? ({ step: 'devices', fraction: null } as const) : progress;
+      publish({ phase: 'starting', source: request.kind, view: source?.view ?? null, ...shown });
+    };
+    tell();
+    const [opened, recognizer] = await Promise.all([
+      mine.keep(parts.openSource(request)).then((part) => {
+        source = part;
+        tell();
+        return part;
+      }),
+      mine.keep(
+        parts.openRecognizer({
+          modelUrl: options.modelUrl,
+          wasmUrl: options.wasmUrl,
+          backend: options.backend,
+          onProgress: ({ stage, loadedBytes, totalBytes }) => {
+            const known = stage === 'download' && totalBytes > 0;
+            progress = { step: stage, fraction: known ? Math.min(1, loadedBytes / totalBytes) : null };
+            tell();
+          },
+        }),
+      ),
+    ]);
+    progress = { step: 'face-detector', fraction: null };
+    tell();
+    const { cropPx } = recognizer.model.clip;
+    const tracker = await mine.keep(parts.openFaceTracker({ assetsUrl: options.assetsUrl, cropPx }));
+    return { source: opened, recognizer, tracker };
+  }
+
+  /** The loop: a look every few hundredths of a second; every hop a clip, if the last one has been read. */
+  async function follow(
+    mine: Run,
+    source: Source,
+    recognizer: Recognizer,
+    tracker: Awaited<ReturnType<Parts['openFaceTracker']>>,
+  ): Promise<void> {
+    const { model, backend } = recognizer;
+    const intervalMs = lookIntervalMs(model.clip.frameIntervalMs);
+    const assembler = parts.createAssembler(model.clip, source.sound);
+    const beganMs = source.nowMs();
+
+    let faceBox: FaceBox | null = null;
+    let faceMs = beganMs;
+    let soundMs = beganMs;
+    let reading: Reading | null = null;
+    let history: readonly Reading[] = Object.freeze([]);
+    let hopMs = minHopMs;
+    let meanMs: number | null = null;
+    let cutMs = -Infinity;
+    let inFlight: Promise<void> | null = null;
+    let ended = false;
+
+    void source.ended.then((problem) => {
+      if (problem !== null) fail(mine, source.kind, problem);
+      ended = true;
+    });
+
+    const tell = (): void => {
+      if (mine.over) return;
+      const nowMs = source.nowMs();
+      const level = source.sound === null ? null : levelDb(source.sound.read(nowMs, levelMs));
+      if (level !== null && level > silentDb) soundMs = nowMs;
+      const notices: Notice[] = [];
+      if (!ended) {
+        if (nowMs - faceMs > noFaceMs) notices.push('no-face');
+        if (source.sound === null) notices.push(source.kind === 'camera' ? 'no-microphone' : 'no-sound');
+        else if (nowMs - soundMs > noSoundMs) notices.push('no-sound');
+        if (reading === null && notices.length === 0) notices.push('filling');
+      }
+      const running: RunningState = {
+        phase: 'running',
+        source: source.kind,
+        view: source.view,
+        model,
+        backend,
+        notices: Object.freeze(notices),
+        soundProblem:
+          source.soundProblem === null
+            ? null
+            : Object.freeze({ kind: source.soundProblem.kind, message: source.soundProblem.message }),
+        faceBox: nowMs - faceMs <= holdFaceMs ? faceBox : null,
+        levelDb: level,
+        reading,
+        history,
+        hopMs,
+        ended,
+      };
+      publish(running);
+    };
+
+    const read = async (clip: Clip, box: FaceBox | null): Promise<void> => {
+      const startedMs = parts.nowMs();
+      const prediction = await recognizer.predict(clip);
+      if (mine.over) return;
+      meanMs = meanPredictionMs(meanMs, parts.nowMs() - startedMs);
+      hopMs = hopFor(meanMs);
+      reading = smooth(reading, toReading(clip, model.labels, prediction, box));
+      history = remember(history, reading);
+      tell();
+    };
+
+    tell();
+    for (let last = false; !mine.over && !last;) {
+      // The round after the end looks once more, so that the last moments are read too.
+      last = ended;
+      const roundMs = parts.nowMs();
+      const seen = await look(source, tracker);
+      if (mine.over) return;
+      if (seen !== null) {
+        assembler.addFace(seen.timeMs, seen.face);
+        if (seen.face !== null) {
+          faceBox = Object.freeze({ ...seen.face.box });
+          faceMs = seen.timeMs;
+        }
+      }
+      const nowMs = source.nowMs();
+      if (inFlight === null && (last || nowMs - cutMs >= hopMs)) {
+        const clip = assembler.cut(nowMs);
+        if (clip !== null) {
+          cutMs = nowMs;
+          const box = clip.frames === null ? null : faceBox;
+          inFlight = read(clip, box)
+            .catch((error: unknown) => {
+              fail(mine, source.kind, error);
+            })
+            .finally(() => {
+              inFlight = null;
+            });
+        } else if (nowMs - cutMs > smoothingGapMs) {
+          // Nobody seen or heard for a while: the last reading is no longer about now.
+          reading = null;
+        }
+      }
+      tell();
+      if (!last) await parts.sleep(Math.max(0, intervalMs - (parts.nowMs() - roundMs)));
+    }
+    await inFlight;
+  }
+
+  return {
+    get state() {
+      return state;
+    },
+    subscribe(listener) {
+      listeners.add(listener);
+      return () => {
+        listeners.delete(listener);
+      };
+    },
+    start,
+    stop,
+  };
+}
