@@ -1,0 +1,180 @@
+// Sums, means and joins between the layers. tfjs' own gradients for them are not loaded (its core brings none) and
+// would keep copies of inputs that these do not need.
+import {
+  add,
+  addN,
+  concat,
+  div,
+  gather,
+  mean,
+  mul,
+  oneHot,
+  relu,
+  reshape,
+  sigmoid,
+  slice,
+  softmax,
+  square,
+  stack,
+  step,
+  sub,
+  sum,
+  tanh,
+  tensor1d,
+  tile,
+  zeros,
+} from '@tensorflow/tfjs-core';
+import type { Rank, Tensor, Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
+import { assert, defined } from '../base/assert.ts';
+import { differentiable } from './differentiable.ts';
+import { columnSum, gemm, toRows } from './matmul.ts';
+
+/**
+ * x + scale * branch.
+ * @param x [B, N, D]
+ * @param branch [B, N, D], or D elements of any shape to be added to every token
+ * @param scale per clip, [B, 1, 1], constant; null is 1
+ */
+export function residual(x: Tensor3D, branch: Tensor, scale: Tensor3D | null): Tensor3D {
+  const shared = branch.size !== x.size;
+  assert(!shared || branch.size === x.shape[2], `residual: branch [${branch.shape.join()}]`);
+  const forward = (): Tensor3D => {
+    const aligned = reshape(branch, shared ? [1, 1, x.shape[2]] : x.shape);
+    return add(x, scale === null ? aligned : mul(aligned, scale));
+  };
+  return differentiable([x, branch], forward, scale === null ? [] : [scale], (dy, saved) => {
+    const keptScale = saved[0];
+    const dBranch = keptScale === undefined ? dy : mul(dy, keptScale);
+    // Reshapes are aliases: tfjs disposes of gradients as it accumulates them, so no two may be one tensor.
+    return [reshape(dy, x.shape), reshape(shared ? columnSum(toRows(dBranch)) : dBranch, branch.shape)];
+  });
+}
+
+/** x + constant, which may be broadcast over clips; no gradient flows to the constant. [B, N, D] */
+export function addConstant(x: Tensor3D, constant: Tensor3D): Tensor3D {
+  return differentiable(
+    [x],
+    () => add(x, constant),
+    [],
+    (dy) => [reshape(dy, x.shape)],
+  );
+}
+
+/** Mean over tokens: [B, N, D] -> [B, D]. */
+export function tokenMean(x: Tensor3D): Tensor2D {
+  const [batch, tokens, width] = x.shape;
+  return differentiable<Tensor2D>(
+    [x],
+    () => mean(x, 1),
+    [],
+    (dy) => [tile(reshape(div(dy, tokens), [batch, 1, width]), [1, tokens, 1])],
+  );
+}
+
+/**
+ * The layers' features, weighted by the softmax of learned scalars.
+ * @param features L times [B, D]
+ * @param weights [L]
+ * @returns [B, D]
+ */
+export function weightedLayers(features: readonly Tensor2D[], weights: Tensor): Tensor2D {
+  const first = defined(features[0], 'layer feature');
+  const count = features.length;
+  assert(weights.size === count, `weightedLayers: ${String(weights.size)} weights, ${String(count)} layers`);
+  const stacked = (layers: readonly Tensor[]): Tensor2D => reshape(stack([...layers]), [count, first.size]);
+  return differentiable<Tensor2D>(
+    [weights, ...features],
+    () => reshape(gemm(reshape(softmax(weights), [1, count]), stacked(features)), first.shape),
+    [weights, ...features],
+    (dy, [savedWeights, ...savedFeatures]) => {
+      const shares = softmax(defined(savedWeights, 'weights'));
+      const dShares = gemm(stacked(savedFeatures), reshape(dy, [first.size, 1])); // [L, 1]
+      const centered = sub(dShares, sum(mul(reshape(shares, [count, 1]), dShares)));
+      const dFeatures = features.map((_, i) => mul(dy, slice(shares, [i], [1])));
+      return [mul(shares, reshape(centered, [count])), ...dFeatures];
+    },
+  );
+}
+
+/** Features side by side: [B, D] each -> [B, sum of D]. */
+export function joinFeatures(features: readonly Tensor2D[]): Tensor2D {
+  return differentiable<Tensor2D>(
+    features,
+    () => concat([...features], 1),
+    [],
+    (dy) => {
+      let start = 0;
+      return features.map((feature) => {
+        const part = slice(dy, [0, start], feature.shape);
+        start += feature.shape[1];
+        return part;
+      });
+    },
+  );
+}
+
+/** The bias of a fused projection whose keys have none: [first, zeros, v_bias], or [zeros, v_bias] with first null. */
+export function biasWithoutKeys(first: Tensor | null, vBias: Tensor): Tensor1D {
+  const width = vBias.size;
+  const inputs = first === null ? [vBias] : [first, vBias];
+  return differentiable<Tensor1D>(
+    inputs,
+    () =>
+      concat([...(first === null ? [] : [first as Tensor1D]), zeros<Rank.R1>([width]), vBias as Tensor1D]),
+    [],
+    (dy) => inputs.map((_, i) => slice(dy, [first !== null && i === 0 ? 0 : dy.size - width], [width])),
+  );
+}
+
+/**
+ * Clips of a batch in a given order, repeats allowed: [B, ...] -> [M, ...].
+ * @param indices M clip numbers, 0..B-1
+ */
+export function selectClips<T extends Tensor>(x: T, indices: readonly number[]): T {
+  const batch = defined(x.shape[0], 'batch');
+  const order = (): Tensor1D => tensor1d([...indices], 'int32');
+  return differentiable<T>(
+    [x],
+    () => gather(x, order()),
+    [],
+    (dy) => {
+      // tfjs-wasm has no scatter-add for float rows; a product with the one-hot order is one.
+      const choice = oneHot(order(), batch) as Tensor2D;
+      const rows = reshape<Rank.R2>(dy, [indices.length, dy.size / indices.length]);
+      return [reshape(gemm(choice, rows, { transposeA: true }), x.shape)];
+    },
+  );
+}
+
+/** The head's activation; any shape. */
+export function activate<T extends Tensor>(x: T, name: 'none' | 'sigmoid' | 'relu' | 'tanh'): T {
+  switch (name) {
+    case 'none':
+      return x;
+    case 'sigmoid':
+      return pointwise(x, sigmoid, (kept) => mul(sigmoid(kept), sub(1, sigmoid(kept))));
+    case 'relu':
+      return pointwise(x, relu, (kept) => step(kept));
+    case 'tanh':
+      return pointwise(x, tanh, (kept) => sub(1, square(tanh(kept))));
+  }
+}
+
+function pointwise<T extends Tensor>(x: T, f: (x: T) => T, slope: (x: Tensor) => Tensor): T {
+  return differentiable<T>(
+    [x],
+    () => f(x),
+    [x],
+    (dy, saved) => [mul(dy, slope(defined(saved[0], 'x')))],
+  );
+}
+
+/** The sum of scalars, for losses of several parts. */
+export function sumOf<T extends Tensor>(parts: readonly T[]): T {
+  return differentiable<T>(
+    parts,
+    () => addN([...parts]),
+    [],
+    (dy) => parts.map((part) => reshape(dy, part.shape)),
+  );
+}
