@@ -1,0 +1,207 @@
+// Matrix product after the classic blocking (Goto, BLIS): panels of A and B packed into scratch, a 5 x 8 micro-kernel
+// whose accumulators stay in registers, and blocks small enough that A's stays in L2 and B's panel in L1.
+import { madd } from './simd';
+import { MR, NR, packA, packB, roundUp } from './pack';
+
+/** Steps along the shared dimension per block: a B panel of 8 KB, half of a small L1. */
+const KC: i32 = 256;
+/** Rows of A per block: 100 KB packed. */
+const MC: i32 = 100;
+/** Columns of B per block: 512 KB packed. */
+const NC: i32 = 512;
+
+/** What a tile starts from. */
+export const FROM_ZERO: i32 = 0;
+export const FROM_BIAS: i32 = 1;
+export const FROM_C: i32 = 2;
+
+/** One full tile: C[5, 8] = start + A panel @ B panel. */
+function tile(a: usize, b: usize, k: i32, c: usize, ldc: usize, start: i32, bias: usize): void {
+  let x0 = f32x4.splat(0);
+  let y0 = x0;
+  if (start == FROM_BIAS) {
+    x0 = v128.load(bias);
+    y0 = v128.load(bias, 16);
+  }
+  let x1 = x0;
+  let y1 = y0;
+  let x2 = x0;
+  let y2 = y0;
+  let x3 = x0;
+  let y3 = y0;
+  let x4 = x0;
+  let y4 = y0;
+  const c1 = c + ldc;
+  const c2 = c1 + ldc;
+  const c3 = c2 + ldc;
+  const c4 = c3 + ldc;
+  if (start == FROM_C) {
+    x0 = v128.load(c);
+    y0 = v128.load(c, 16);
+    x1 = v128.load(c1);
+    y1 = v128.load(c1, 16);
+    x2 = v128.load(c2);
+    y2 = v128.load(c2, 16);
+    x3 = v128.load(c3);
+    y3 = v128.load(c3, 16);
+    x4 = v128.load(c4);
+    y4 = v128.load(c4, 16);
+  }
+  const end = b + (<usize>(k & ~1) << 5);
+  while (b < end) {
+    let p = v128.load(b);
+    let q = v128.load(b, 16);
+    let s = v128.load32_splat(a);
+    x0 = madd(s, p, x0);
+    y0 = madd(s, q, y0);
+    s = v128.load32_splat(a, 4);
+    x1 = madd(s, p, x1);
+    y1 = madd(s, q, y1);
+    s = v128.load32_splat(a, 8);
+    x2 = madd(s, p, x2);
+    y2 = madd(s, q, y2);
+    s = v128.load32_splat(a, 12);
+    x3 = madd(s, p, x3);
+    y3 = madd(s, q, y3);
+    s = v128.load32_splat(a, 16);
+    x4 = madd(s, p, x4);
+    y4 = madd(s, q, y4);
+    p = v128.load(b, 32);
+    q = v128.load(b, 48);
+    s = v128.load32_splat(a, 20);
+    x0 = madd(s, p, x0);
+    y0 = madd(s, q, y0);
+    s = v128.load32_splat(a, 24);
+    x1 = madd(s, p, x1);
+    y1 = madd(s, q, y1);
+    s = v128.load32_splat(a, 28);
+    x2 = madd(s, p, x2);
+    y2 = madd(s, q, y2);
+    s = v128.load32_splat(a, 32);
+    x3 = madd(s, p, x3);
+    y3 = madd(s, q, y3);
+    s = v128.load32_splat(a, 36);
+    x4 = madd(s, p, x4);
+    y4 = madd(s, q, y4);
+    a += 40;
+    b += 64;
+  }
+  if (k & 1) {
+    const p = v128.load(b);
+    const q = v128.load(b, 16);
+    let s = v128.load32_splat(a);
+    x0 = madd(s, p, x0);
+    y0 = madd(s, q, y0);
+    s = v128.load32_splat(a, 4);
+    x1 = madd(s, p, x1);
+    y1 = madd(s, q, y1);
+    s = v128.load32_splat(a, 8);
+    x2 = madd(s, p, x2);
+    y2 = madd(s, q, y2);
+    s = v128.load32_splat(a, 12);
+    x3 = madd(s, p, x3);
+    y3 = madd(s, q, y3);
+    s = v128.load32_splat(a, 16);
+    x4 = madd(s, p, x4);
+    y4 = madd(s, q, y4);
+  }
+  v128.store(c, x0);
+  v128.store(c, y0, 16);
+  v128.store(c1, x1);
+  v128.store(c1, y1, 16);
+  v128.store(c2, x2);
+  v128.store(c2, y2, 16);
+  v128.store(c3, x3);
+  v128.store(c3, y3, 16);
+  v128.store(c4, x4);
+  v128.store(c4, y4, 16);
+}
+
+/** The part of a tile that lies inside C, by way of a whole tile in scratch. */
+function edgeTile(spare: usize, c: usize, ldc: usize, rows: i32, columns: i32, start: i32, bias: usize): void {
+  for (let i = 0; i < rows; i++) {
+    for (let j = 0; j < columns; j++) {
+      const at = c + ((<usize>j) << 2);
+      let value = load<f32>(spare + <usize>(i * NR + j) * 4);
+      if (start == FROM_C) value += load<f32>(at);
+      if (start == FROM_BIAS) value += load<f32>(bias + ((<usize>j) << 2));
+      store<f32>(at, value);
+    }
+    c += ldc;
+  }
+}
+
+/** Bytes of the spare tile that `multiplyPacked` needs. */
+export const SPARE_BYTES: usize = 192;
+
+/**
+ * C [m, n] = start + A @ B, from packed panels of depth k.
+ * @param stepA bytes from one A panel to the next (20 k, or more where the panels hold more steps than these)
+ * @param stepB bytes from one B panel to the next
+ */
+export function multiplyPacked(
+  a: usize, stepA: usize, b: usize, stepB: usize, k: i32,
+  c: usize, ldc: usize, m: i32, n: i32, start: i32, bias: usize, spare: usize,
+): void {
+  for (let j = 0; j < n; j += NR) {
+    const columns = min(NR, n - j);
+    let panel = a;
+    let row = c;
+    for (let i = 0; i < m; i += MR) {
+      const rows = min(MR, m - i);
+      if (rows == MR && columns == NR) {
+        tile(panel, b, k, row, ldc, start, bias);
+      } else {
+        tile(panel, b, k, spare, NR * 4, FROM_ZERO, 0);
+        edgeTile(spare, row, ldc, rows, columns, start, bias);
+      }
+      panel += stepA;
+      row += <usize>MR * ldc;
+    }
+    b += stepB;
+    c += NR * 4;
+    bias += NR * 4;
+  }
+}
+
+/** Bytes of scratch that `gemm` needs for these sizes. */
+export function gemmScratchBytes(m: i32, k: i32, n: i32): usize {
+  const depth = min(k, KC);
+  return SPARE_BYTES + <usize>4 * <usize>depth * <usize>(roundUp(min(m, MC), MR) + roundUp(min(n, NC), NR)) + 64;
+}
+
+/**
+ * C [m, n] = op(A) op(B) (+ bias [n] unless its pointer is 0), all dense and row-major.
+ * op(A) is [m, k]: A is stored [m, k], or [k, m] when transposed; likewise op(B) [k, n].
+ */
+export function gemm(
+  a: usize, b: usize, bias: usize, c: usize, m: i32, k: i32, n: i32,
+  transposeA: bool, transposeB: bool, scratch: usize,
+): void {
+  const lda: usize = (<usize>(transposeA ? m : k)) << 2;
+  const ldb: usize = (<usize>(transposeB ? k : n)) << 2;
+  const ldc: usize = (<usize>n) << 2;
+  const spare = (scratch + 63) & ~63;
+  const packedB = spare + SPARE_BYTES;
+  for (let j = 0; j < n; j += NC) {
+    const columns = min(NC, n - j);
+    let p = 0;
+    do {
+      const depth = min(KC, k - p);
+      const start = p > 0 ? FROM_C : bias != 0 ? FROM_BIAS : FROM_ZERO;
+      const fromB = b + (transposeB ? <usize>j * ldb + (<usize>p << 2) : <usize>p * ldb + (<usize>j << 2));
+      packB(fromB, ldb, transposeB, depth, columns, packedB);
+      const packedA = packedB + <usize>4 * <usize>depth * <usize>roundUp(columns, NR);
+      for (let i = 0; i < m; i += MC) {
+        const rows = min(MC, m - i);
+        const fromA = a + (transposeA ? <usize>p * lda + (<usize>i << 2) : <usize>i * lda + (<usize>p << 2));
+        packA(fromA, lda, transposeA, rows, depth, packedA);
+        multiplyPacked(
+          packedA, <usize>depth * 20, packedB, <usize>depth * 32, depth,
+          c + <usize>i * ldc + (<usize>j << 2), ldc, rows, columns, start, bias + (<usize>j << 2), spare,
+        );
+      }
+      p += depth;
+    } while (p < k);
+  }
+}
