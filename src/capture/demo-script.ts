@@ -256,7 +256,9 @@ export function expressionAt(timeMs: number): Expression {
   const face = mix(before, expressions[feelingOf(phase)], smooth(Math.min(1, inPhaseMs / transitionMs)));
 
   for (const syllable of syllablesOf(phase)) {
-    const amount = envelope(syllable, inPhaseMs);
+    // A jaw is slower than a voice: the mean over a tenth of a second.
+    let amount = 0;
+    for (const aheadMs of [-45, -15, 15, 45]) amount += 0.25 * envelope(syllable, inPhaseMs + aheadMs);
     if (amount === 0) continue;
     const loud = 0.45 + 0.4 * manners[feelingOf(phase)].level;
     face.open += amount * syllable.vowel.open * loud * (1 - 0.5 * face.open);

@@ -5,9 +5,9 @@ import { expressionAt } from './demo-script.ts';
 import { createDemoVoice } from './demo-voice.ts';
 import type { Source } from './source.ts';
 
-/** Pictures are drawn for the eye at most this often, and handed out at most half as often. */
-const drawIntervalMs = 40;
-const grabIntervalMs = 66;
+/** Pictures are drawn for the eye at most this often, and handed out about half as often. */
+const drawIntervalMs = 33;
+const grabIntervalMs = 60;
 
 /** A source that needs no device and no permission; it goes on for ever, repeating itself after 35 s. */
 export function openDemo(): Promise<Source> {
@@ -46,9 +46,10 @@ export function openDemo(): Promise<Source> {
     soundProblem: null,
     nowMs,
     async grabFrame() {
-      if (closed || nowMs() - grabbedMs < grabIntervalMs) return null;
+      if (closed) return null;
       // A hidden page gets no animation frames: draw on demand.
       if (nowMs() - drawnMs > 2 * drawIntervalMs) draw();
+      if (drawnMs - grabbedMs < grabIntervalMs) return null;
       grabbedMs = drawnMs;
       const timeMs = drawnMs;
       return { bitmap: await createImageBitmap(canvas), timeMs };
