@@ -2,7 +2,6 @@
 // would keep copies of inputs that these do not need.
 import {
   add,
-  addN,
   concat,
   div,
   gather,
@@ -166,15 +165,5 @@ function pointwise<T extends Tensor>(x: T, f: (x: T) => T, slope: (x: Tensor) =>
     () => f(x),
     [x],
     (dy, saved) => [mul(dy, slope(defined(saved[0], 'x')))],
-  );
-}
-
-/** The sum of scalars, for losses of several parts. */
-export function sumOf<T extends Tensor>(parts: readonly T[]): T {
-  return differentiable<T>(
-    parts,
-    () => addN([...parts]),
-    [],
-    (dy) => parts.map((part) => reshape(dy, part.shape)),
   );
 }

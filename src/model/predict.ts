@@ -1,0 +1,59 @@
+// From a clip's patches to probabilities; leaves no tensor behind.
+import { softmax, tensor3d, tidy } from '@tensorflow/tfjs-core';
+import { assert } from '../base/assert.ts';
+import type { HicmaeConfig } from './config.ts';
+import { patchLength, tokenCount } from './embed.ts';
+import { forwardClassify } from './hicmae.ts';
+import type { PatchBatch } from './hicmae.ts';
+import type { Modality, Params } from './params.ts';
+
+/** One clip as patches of all its tokens; null is absent, and one of the two is present. */
+export interface ClipPatches {
+  /** [Nv, P], of videoPatches. */
+  readonly video: Float32Array | null;
+  /** [Na, P], of audioPatches. */
+  readonly audio: Float32Array | null;
+}
+
+/**
+ * Probabilities of each clip's classes.
+ * @param clips all with the same modalities present: one batch, one forward pass
+ * @returns for each clip E probabilities, in the order of the head's classes
+ */
+export async function predict(
+  params: Params,
+  config: HicmaeConfig,
+  clips: readonly ClipPatches[],
+): Promise<Float32Array[]> {
+  if (clips.length === 0) return [];
+  assert(config.headActivation === 'none', `predict: head activation ${config.headActivation}; wanted none`);
+  const probabilities = tidy(() => {
+    const video = batchOf('video', config, clips);
+    const audio = batchOf('audio', config, clips);
+    return softmax(forwardClassify(params, config, video, audio)); // [B, E]
+  });
+  try {
+    const values = await probabilities.data<'float32'>();
+    return clips.map((_, b) =>
+      Float32Array.from(values.slice(b * config.classCount, (b + 1) * config.classCount)),
+    );
+  } finally {
+    probabilities.dispose();
+  }
+}
+
+function batchOf(modality: Modality, config: HicmaeConfig, clips: readonly ClipPatches[]): PatchBatch | null {
+  const present = clips.map((clip) => clip[modality]).filter((values) => values !== null);
+  if (present.length === 0) return null;
+  const tokens = tokenCount(config, modality);
+  const length = patchLength(config, modality);
+  assert(
+    present.length === clips.length && present.every((values) => values.length === tokens * length),
+    `predict: ${modality} in ${String(present.length)} of ${String(clips.length)} clips, wanted [${String(tokens)}, ${String(length)}] in each`,
+  );
+  const all = new Float32Array(clips.length * tokens * length);
+  present.forEach((values, b) => {
+    all.set(values, b * tokens * length);
+  });
+  return { patches: tensor3d(all, [clips.length, tokens, length]), positions: null };
+}
