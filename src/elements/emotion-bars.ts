@@ -54,8 +54,8 @@ export class EmotionBars extends LitElement {
         color: var(--_muted);
       }
       .hint {
-        height: 1.4rem;
-        margin: 0 0 0.9rem;
+        height: 1.3rem;
+        margin: 0 0 0.7rem;
         font-size: 0.875rem;
         color: var(--_muted);
       }

@@ -30,11 +30,11 @@ export const recognizerStyles = css`
     gap: 0.75rem;
   }
   source-chooser {
-    flex: 1 1 14rem;
+    flex: 5 1 14rem;
   }
   button,
   .file span {
-    flex: 0 0 auto;
+    flex: 1 0 auto;
     min-width: 7rem;
     min-height: 2.75rem;
     padding: 0.5rem 1.25rem;
@@ -97,15 +97,15 @@ export const recognizerStyles = css`
     justify-content: center;
     gap: 0.4rem;
     margin: 0;
-    padding: 0.75rem;
+    padding: 0.6rem;
     list-style: none;
   }
   .notices li {
-    padding: 0.3rem 0.8rem;
-    border-radius: 1rem;
-    background: rgb(10 12 16 / 0.78);
+    padding: 0.25rem 0.7rem;
+    border-radius: 0.9rem;
+    background: rgb(10 12 16 / 0.8);
     color: #fff;
-    font-size: 0.8125rem;
+    font-size: 0.75rem;
     text-align: center;
   }
   .note {
@@ -120,19 +120,26 @@ export const recognizerStyles = css`
   }
   @container (min-width: 50rem) {
     .layout {
-      grid-template-columns: minmax(0, 7fr) minmax(0, 5fr);
+      grid-template:
+        'stage readout' auto
+        'stage minute' 1fr
+        'facts minute' auto
+        / minmax(0, 11fr) minmax(0, 10fr);
     }
     .panel {
       padding: 1.25rem;
     }
-    .minute,
-    .facts {
-      grid-column: 1 / -1;
+    .stage {
+      grid-area: stage;
     }
     .readout {
-      display: flex;
-      flex-direction: column;
-      justify-content: center;
+      grid-area: readout;
+    }
+    .minute {
+      grid-area: minute;
+    }
+    .facts {
+      grid-area: facts;
     }
   }
 `;

@@ -28,7 +28,7 @@ export class MessagePanel extends LitElement {
       :host {
         height: 100%;
         overflow: auto;
-        padding: 1.25rem;
+        padding: clamp(0.6rem, 4%, 1.5rem);
         background: color-mix(in srgb, var(--_sunken) 94%, transparent);
       }
       .inside {
@@ -36,7 +36,7 @@ export class MessagePanel extends LitElement {
         flex-direction: column;
         align-items: center;
         justify-content: center;
-        gap: 0.55rem;
+        gap: 0.45rem;
         min-height: 100%;
         text-align: center;
       }
@@ -53,7 +53,7 @@ export class MessagePanel extends LitElement {
       }
       .text {
         color: var(--_muted);
-        font-size: 0.9375rem;
+        font-size: 0.875rem;
       }
       .detail {
         color: var(--_muted);

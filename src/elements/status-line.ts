@@ -16,7 +16,7 @@ export class StatusLine extends LitElement {
     css`
       dl {
         display: grid;
-        grid-template-columns: repeat(auto-fit, minmax(8.5rem, 1fr));
+        grid-template-columns: repeat(auto-fit, minmax(6.1rem, 1fr));
         gap: 0.6rem 1rem;
         margin: 0;
         font-size: 0.8125rem;
@@ -51,8 +51,8 @@ export class StatusLine extends LitElement {
       ['Read from', reading === null ? '–' : modalityWords(reading.modalities)],
       ['Model', running === null ? '–' : running.model.name],
       ['Computed by', running === null ? '–' : backendNames[running.backend.name]],
-      ['Time per reading', reading === null ? '–' : `${String(Math.round(reading.inferenceMs))} ms`],
-      ['A reading every', running === null ? '–' : `${(running.hopMs / 1000).toFixed(2)} s`],
+      ['Takes', reading === null ? '–' : `${String(Math.round(reading.inferenceMs))} ms`],
+      ['Repeats every', running === null ? '–' : `${(running.hopMs / 1000).toFixed(2)} s`],
     ];
     return html`
       <dl>

@@ -78,9 +78,9 @@ export function noticeWords(notice: Notice): string {
 }
 
 const notices: Readonly<Record<Notice, string>> = {
-  'no-face': 'No face in view yet. Face the camera, with light from the front.',
-  'no-sound': 'No sound is heard. Only the face is read.',
-  'no-microphone': 'No microphone. Only the face is read.',
+  'no-face': 'No face seen: look at the camera, with light in front.',
+  'no-sound': 'No sound heard: only the face counts.',
+  'no-microphone': 'No microphone: only the face counts.',
   filling: 'Gathering the first seconds…',
 };
 
@@ -98,7 +98,7 @@ const steps: Readonly<Record<StartStep, string>> = {
 };
 
 /** Backends as people write them. */
-export const backendNames = { webgpu: 'WebGPU', wasm: 'WebAssembly', cpu: 'Plain JavaScript' } as const;
+export const backendNames = { webgpu: 'WebGPU', wasm: 'WebAssembly', cpu: 'JavaScript' } as const;
 
 /** A probability as a whole percentage. */
 export function percent(probability: number): string {
