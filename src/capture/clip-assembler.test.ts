@@ -1,0 +1,83 @@
+import { describe, expect, it } from 'vitest';
+import { officialClipSpec } from '../clip/spec.ts';
+import type { ClipSpec } from '../clip/spec.ts';
+import { createClipAssembler } from './clip-assembler.ts';
+import type { FaceObservation } from './face-protocol.ts';
+import { wholeSound } from './sound-ring.ts';
+
+const spec: ClipSpec = { ...officialClipSpec, cropPx: 1 };
+const center = { x: 0.5, y: 0.5 };
+
+/** A crop whose one pixel tells its number. */
+function face(timeMs: number): FaceObservation {
+  return {
+    timeMs,
+    box: { ...center, width: 0.2, height: 0.2 },
+    points: { rightEye: center, leftEye: center, mouth: center },
+    score: 0.9,
+    crop: new Uint8ClampedArray(3).fill(timeMs / 40),
+  };
+}
+
+/** Looks 40 ms apart from fromMs to toMs, both included. */
+function looks(
+  fromMs: number,
+  toMs: number,
+  visible: (timeMs: number) => boolean = () => true,
+  cutter = createClipAssembler(spec, null),
+) {
+  for (let ms = fromMs; ms <= toMs; ms += 40) cutter.addFace(ms, visible(ms) ? face(ms) : null);
+  return cutter;
+}
+const slots = (frames: Uint8ClampedArray | null | undefined): number[] =>
+  Array.from({ length: 16 }, (_, k) => frames?.[3 * k] ?? -1);
+
+describe('clip assembler', () => {
+  it('takes every slot from the nearest look', () => {
+    const clip = looks(0, 4000).cut(4000);
+    expect(clip?.endMs).toBe(4000);
+    expect(slots(clip?.frames)).toEqual(Array.from({ length: 16 }, (_, k) => 100 - 4 * (15 - k)));
+  });
+
+  it('may end in the past, and knows nothing of what came after', () => {
+    const clip = looks(0, 5000).cut(3200);
+    expect(slots(clip?.frames).at(-1)).toBe(80);
+  });
+
+  it('has no face in the first moments, then repeats the first', () => {
+    expect(looks(2000, 2800).cut(2800)).toBeNull();
+    const frames = slots(looks(2000, 3000).cut(3000)?.frames);
+    expect(frames.slice(0, 9)).toEqual(Array<number>(9).fill(50));
+    expect(frames.at(-1)).toBe(75);
+  });
+
+  it('bridges a short miss and not a long one', () => {
+    const short = looks(0, 4000, (ms) => ms < 3000 || ms > 3600).cut(4000);
+    expect(short?.frames?.length).toBe(48);
+    expect(looks(0, 4000, (ms) => ms < 2600).cut(4000)).toBeNull();
+    expect(looks(0, 9000, (ms) => ms < 1000).cut(9000)).toBeNull();
+    expect(createClipAssembler(spec, null).cut(1000)).toBeNull();
+  });
+
+  it('starts anew when time goes back', () => {
+    const cutter = looks(6000, 10000);
+    looks(0, 400, () => true, cutter);
+    expect(cutter.cut(400)).toBeNull();
+  });
+
+  it('takes sound only when there is a voice, with or without a face', () => {
+    const voice = wholeSound(
+      Float32Array.from({ length: 80000 }, (_, i) => (i % 6400 < 3200 ? 0.1 * Math.sin(i / 10) : 0)),
+    );
+    const silence = wholeSound(new Float32Array(80000));
+    const both = looks(0, 4000, () => true, createClipAssembler(spec, voice)).cut(4000);
+    expect(both?.samples?.length).toBe(40960);
+    expect(both?.frames).not.toBeNull();
+    const heard = createClipAssembler(spec, voice).cut(4000);
+    expect(heard?.frames).toBeNull();
+    expect(heard?.samples?.length).toBe(40960);
+    const seen = looks(0, 4000, () => true, createClipAssembler(spec, silence)).cut(4000);
+    expect(seen?.samples).toBeNull();
+    expect(createClipAssembler(spec, silence).cut(4000)).toBeNull();
+  });
+});

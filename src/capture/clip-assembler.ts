@@ -1,0 +1,92 @@
+// Cuts clips from the faces seen and the sound heard, on one clock. Pure.
+import type { Clip, ClipSpec } from '../clip/spec.ts';
+import type { FaceObservation } from './face-protocol.ts';
+import type { Sound } from './source.ts';
+import { hasVoice } from './voice.ts';
+
+/** Kept longer than a clip, as a clip may be cut late. */
+const keptMs = 5000;
+
+/** A slot is filled by an observation this near; at least, so that a slow detector still counts. */
+const leastToleranceMs = 120;
+
+/** No face before it was followed for this long: the first reading comes about a second after the start. */
+const leastSpanMs = 900;
+
+/** Share of the slots in which a face must really have been seen. */
+const leastSeenShare = 0.5;
+
+export interface ClipAssembler {
+  /** A look at the picture taken at timeMs: the face, or null when none was to be seen. Times that go back start anew. */
+  addFace(timeMs: number, face: FaceObservation | null): void;
+  /**
+   * The clip that ends at endMs; null when there is neither a face nor a voice.
+   *
+   * Frames: slot k of T lies at endMs - (T - 1 - k) * frameIntervalMs and takes the observation nearest in time. Slots
+   * where none is near (within half an interval or 120 ms), because the face was briefly lost or was not yet there,
+   * repeat the nearest one. There is a face when it has been followed for 0.9 s, and was seen in at least half of the
+   * slots since it came; since it came is at most the whole clip.
+   *
+   * Sound: null unless hasVoice.
+   */
+  cut(endMs: number): Clip | null;
+}
+
+export function createClipAssembler(spec: ClipSpec, sound: Sound | null): ClipAssembler {
+  let seen: FaceObservation[] = [];
+  let lastLookMs = -Infinity;
+
+  return {
+    addFace(timeMs, face) {
+      if (timeMs < lastLookMs) seen = [];
+      lastLookMs = timeMs;
+      if (face) seen.push(face);
+      const oldestMs = timeMs - keptMs;
+      const keep = seen.findIndex((observation) => observation.timeMs >= oldestMs);
+      if (keep !== 0) seen = keep < 0 ? [] : seen.slice(keep);
+    },
+    cut(endMs) {
+      const frames = cutFrames(seen, endMs, spec);
+      const heard = sound?.read(endMs, spec.soundMs) ?? null;
+      const samples = heard && hasVoice(heard) ? heard : null;
+      return frames || samples ? { endMs, frames, samples } : null;
+    },
+  };
+}
+
+function cutFrames(
+  seen: readonly FaceObservation[],
+  endMs: number,
+  spec: ClipSpec,
+): Uint8ClampedArray | null {
+  const { frameCount, frameIntervalMs, cropPx } = spec;
+  const toleranceMs = Math.max(leastToleranceMs, frameIntervalMs / 2);
+  // What is newer than the clip's end by more than a slot's tolerance is not of this clip.
+  const usable = seen.filter((observation) => observation.timeMs <= endMs + toleranceMs);
+  const first = usable[0];
+  if (!first || endMs - first.timeMs < Math.min(leastSpanMs, (frameCount - 1) * frameIntervalMs)) return null;
+
+  const size = cropPx * cropPx * 3;
+  const frames = new Uint8ClampedArray(frameCount * size);
+  let slotsSince = 0;
+  let slotsSeen = 0;
+  for (let k = 0; k < frameCount; k++) {
+    const slotMs = endMs - (frameCount - 1 - k) * frameIntervalMs;
+    const nearest = nearestTo(slotMs, usable) ?? first;
+    if (slotMs >= first.timeMs - toleranceMs) {
+      slotsSince++;
+      if (Math.abs(nearest.timeMs - slotMs) <= toleranceMs) slotsSeen++;
+    }
+    frames.set(nearest.crop, k * size);
+  }
+  return slotsSeen >= leastSeenShare * slotsSince ? frames : null;
+}
+
+function nearestTo(timeMs: number, observations: readonly FaceObservation[]): FaceObservation | null {
+  let nearest: FaceObservation | null = null;
+  for (const observation of observations) {
+    if (!nearest || Math.abs(observation.timeMs - timeMs) <= Math.abs(nearest.timeMs - timeMs))
+      nearest = observation;
+  }
+  return nearest;
+}
