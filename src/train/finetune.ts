@@ -1,0 +1,288 @@
+// `finetune`: trains faces alone, voices alone and pairs together, from fresh parameters.
+import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { Command, Option } from 'commander';
+import { Problem } from '../base/errors.ts';
+import { officialClipSpec } from '../clip/spec.ts';
+import type { ClipSpec } from '../clip/spec.ts';
+import { sizes } from '../model/config.ts';
+import type { HicmaeConfig, SizeName } from '../model/config.ts';
+import { emotions } from '../model/labels.ts';
+import { loadFaces } from './align-faces.ts';
+import type { FaceReport } from './align-faces.ts';
+import { startBackend } from './backend.ts';
+import { checkpointPath, readCheckpoint } from './checkpoint.ts';
+import type { FaceSet } from './faces.ts';
+import { initialFlat } from './flat-params.ts';
+import { number, whole } from './options.ts';
+import { permutation, streamOf } from './sampler.ts';
+import { sharedBytes, sharedFloats } from './shared-array.ts';
+import { train } from './trainer.ts';
+import type { LogEntry, TrainingData } from './trainer.ts';
+import { listVoices, loadVoices } from './voices.ts';
+import type { VoiceClip } from './voices.ts';
+
+export interface FinetuneOptions {
+  readonly faces?: string;
+  readonly voices?: string;
+  readonly fold: number;
+  readonly size: SizeName;
+  readonly out: string;
+  readonly steps: number;
+  readonly minutes: number;
+  readonly batchFaces: number;
+  readonly batchVoices: number;
+  readonly pairs: number;
+  readonly keepFaces: number;
+  readonly keepVoices: number;
+  readonly lr: number;
+  readonly warmup: number;
+  readonly weightDecay: number;
+  readonly layerDecay: number;
+  readonly dropPath: number;
+  readonly smoothing: number;
+  readonly average: number;
+  readonly seed: number;
+  readonly threads: number;
+  readonly align: 'detect' | 'as-is';
+  readonly resume: boolean;
+  readonly checkpointEvery: number;
+  readonly validateEvery: number;
+}
+
+/** How each size's clips are cut. CREMA-D has nothing above 5.5 kHz and FER+ is gray, so nano hears and sees no more. */
+export function clipSpecOf(size: SizeName, config: HicmaeConfig): ClipSpec {
+  const { frameCount, cropPx } = config.video;
+  const spanMs = officialClipSpec.frameCount * officialClipSpec.frameIntervalMs;
+  return { ...officialClipSpec, frameCount, cropPx, frameIntervalMs: spanMs / frameCount, color: 'gray', bandLimitHz: 5400, ...(size === 'micro' ? {} : {}) };
+}
+
+/** `count` faces of a set in a fixed random order. */
+function someFaces(set: FaceSet, count: number): FaceSet {
+  const chosen = permutation(set.count, streamOf(0, 0, 0)).subarray(0, count);
+  const size = set.sidePx ** 2;
+  const classes = emotions.length;
+  const gray = sharedBytes(chosen.length * size);
+  const targets = sharedFloats(chosen.length * classes);
+  const labels = sharedBytes(chosen.length);
+  chosen.forEach((from, i) => {
+    gray.set(set.gray.subarray(from * size, (from + 1) * size), i * size);
+    targets.set(set.targets.subarray(from * classes, (from + 1) * classes), i * classes);
+    labels[i] = set.labels[from]!;
+  });
+  return { count: chosen.length, sidePx: set.sidePx, gray, targets, labels };
+}
+
+function describe(report: FaceReport): string {
+  const dropped = Object.entries(report.dropped).map(([why, count]) => `${String(count)} ${why}`);
+  const undetected = report.undetected === null ? 'taken as they are' : `${String(report.undetected)} without a detected face, taken as they are`;
+  return `${String(report.rows)} rows, left out: ${dropped.join(', ') || 'none'}; ${undetected}`;
+}
+
+const marginFactor = 4 / 3;
+const validationCount = 400;
+
+/** Reads all data of a run into shared memory. */
+export async function loadTrainingData(options: FinetuneOptions, config: HicmaeConfig, clip: ClipSpec, say: (line: string) => void): Promise<TrainingData> {
+  let faces: FaceSet | null = null;
+  let validFaces: FaceSet | null = null;
+  if (options.faces !== undefined) {
+    const { cropPx, patchPx } = config.video;
+    const side = Math.round((cropPx * marginFactor) / patchPx) * patchPx;
+    const wish = { folder: options.faces, cropPx, align: options.align } as const;
+    const trained = await loadFaces({ ...wish, split: 'train', ties: 'keep', sidePx: side }, say);
+    say(`faces, train: ${String(trained.set.count)} of ${describe(trained.report)}`);
+    faces = trained.set;
+    if (['.npy', '.npy.gz'].some((end) => existsSync(join(wish.folder, `valid-images${end}`)))) {
+      const valid = await loadFaces({ ...wish, split: 'valid', ties: 'drop', sidePx: cropPx }, say);
+      say(`faces, valid: ${String(valid.set.count)} of ${describe(valid.report)}`);
+      validFaces = someFaces(valid.set, validationCount);
+    }
+  }
+  let voices = null;
+  let validVoices = null;
+  if (options.voices !== undefined) {
+    const load = async (clips: readonly VoiceClip[], name: string): ReturnType<typeof loadVoices> => {
+      let said = Date.now();
+      const set = await loadVoices(clips, clip.bandLimitHz, options.threads, (done, total) => {
+        if (Date.now() - said < 5000) return;
+        said = Date.now();
+        say(`voices, ${name}: ${String(done)} of ${String(total)} decoded`);
+      });
+      say(`voices, ${name}: ${String(set.count)} clips`);
+      return set;
+    };
+    const rest = listVoices(options.voices, { except: options.fold });
+    for (const [why, count] of Object.entries(rest.dropped)) say(`voices left out: ${String(count)} ${why}`);
+    voices = await load(rest.clips, `all but fold ${String(options.fold)}`);
+    const held = listVoices(options.voices, { only: options.fold }).clips;
+    const order = permutation(held.length, streamOf(0, 0, 1));
+    validVoices = await load(Array.from(order.subarray(0, validationCount), (i) => held[i]!), `some of fold ${String(options.fold)}`);
+  }
+  return { faces, voices, validFaces, validVoices };
+}
+
+const percent = (value: string | number | null | undefined): string => (typeof value === 'number' ? `${(value * 100).toFixed(1)} %` : '-');
+const short = (value: string | number | null | undefined): string => (typeof value === 'number' ? value.toFixed(3) : '-');
+
+/** The log's two faces: every entry as a line of JSON in the run's folder, a line now and then for a person. */
+function logger(path: string, options: FinetuneOptions, say: (line: string) => void): (entry: LogEntry) => void {
+  let said = 0;
+  let steps = 0;
+  let since = Date.now();
+  return (entry) => {
+    appendFileSync(path, `${JSON.stringify({ time: new Date().toISOString(), ...entry })}\n`);
+    if (entry['event'] === 'start') say(`${String(entry['parameters'])} parameters, ${String(entry['threads'])} threads, ${String(entry['backend'])}`);
+    if (entry['event'] === 'validation') {
+      say(
+        `step ${String(entry['step'])} validation: faces ${percent(entry['facesWar'])} accuracy, ${percent(entry['facesUar'])} UAR; ` +
+          `voices ${percent(entry['voicesWar'])} accuracy, ${percent(entry['voicesUar'])} UAR`,
+      );
+    }
+    if (entry['event'] !== 'step') return;
+    steps++;
+    const now = Date.now();
+    if (now - said < 10_000) return;
+    const rate = (steps * (options.batchFaces + options.batchVoices) * 1000) / Math.max(1, now - since);
+    said = now;
+    since = now;
+    steps = 0;
+    const learningRate = Number(entry['learningRate']).toExponential(1);
+    say(
+      `step ${String(entry['step'])} of ${String(options.steps)}: loss face ${short(entry['face'])} voice ${short(entry['voice'])} pair ${short(entry['pair'])}, ` +
+        `lr ${learningRate}, ${rate.toFixed(0)} samples/s, ${Number(entry['leftMinutes']).toFixed(0)} min left`,
+    );
+  };
+}
+
+/** Runs the command; `say` prints progress. */
+export async function finetune(options: FinetuneOptions, say: (line: string) => void, stopping: () => boolean = () => false): Promise<void> {
+  if (options.faces === undefined && options.voices === undefined) {
+    throw new Problem('unsupported-file', 'Nothing to train on: give --faces DIR, --voices DIR or both.');
+  }
+  for (const [name, count] of [['--batch-faces', options.batchFaces], ['--batch-voices', options.batchVoices], ['--pairs', options.pairs]] as const) {
+    if (count % options.threads !== 0) {
+      throw new Problem('unsupported-file', `${name} ${String(count)} does not divide evenly among ${String(options.threads)} threads.`);
+    }
+  }
+  if (options.pairs > Math.min(options.batchFaces, options.batchVoices)) {
+    throw new Problem('unsupported-file', `--pairs ${String(options.pairs)} is more than a batch's faces or voices.`);
+  }
+  if (!Number.isFinite(options.steps) || options.steps < 1) throw new Problem('unsupported-file', '--steps must be at least 1.');
+  const config: HicmaeConfig = { ...sizes[options.size], classCount: emotions.length };
+  const clip = clipSpecOf(options.size, config);
+  // Where it is, how many threads' cores it has and how often it saves may change between sessions; the rest may not.
+  const { out, resume, checkpointEvery, validateEvery, minutes, ...rest } = options;
+  const identity: Record<string, string | number | boolean | null> = { ...rest, faces: rest.faces ?? null, voices: rest.voices ?? null };
+  if (resume) {
+    const saved = readCheckpoint(out).state.options;
+    const differing = Object.keys(identity).filter((key) => saved[key] !== identity[key]);
+    if (differing.length > 0) {
+      const list = differing.map((key) => `${key} ${String(identity[key])} instead of ${String(saved[key])}`);
+      throw new Problem('unsupported-file', `${out} was begun with other options: ${list.join(', ')}. Resume it with the same, or start another run.`);
+    }
+  } else if (existsSync(checkpointPath(out))) {
+    throw new Problem('unsupported-file', `${out} already holds a run: give --resume to go on with it, or another --out.`);
+  }
+  mkdirSync(out, { recursive: true });
+  const data = await loadTrainingData(options, config, clip, say);
+  const command = `npm run train -- finetune ${commandLine(options)}`;
+  writeFileSync(join(out, 'command.txt'), `${command}\n`);
+  const provenance = {
+    command,
+    data: [
+      data.faces ? `FER+-like faces: ${String(data.faces.count)} of split train` : null,
+      data.voices ? `CREMA-D-like voices: ${String(data.voices.count)} clips, all folds but ${String(options.fold)}` : null,
+    ]
+      .filter((part) => part !== null)
+      .join('; '),
+    seed: String(options.seed),
+  };
+  const end = await train({
+    run: out,
+    config,
+    clip,
+    identity,
+    provenance,
+    data,
+    resume,
+    options: {
+      steps: options.steps,
+      minutes,
+      batchFaces: options.batchFaces,
+      batchVoices: options.batchVoices,
+      pairs: options.pairs,
+      keepFaces: options.keepFaces,
+      keepVoices: options.keepVoices,
+      dropPath: options.dropPath,
+      smoothing: options.smoothing,
+      seed: options.seed,
+      learningRate: options.lr,
+      warmupSteps: options.warmup,
+      weightDecay: options.weightDecay,
+      layerDecay: options.layerDecay,
+      averageDecay: options.average,
+      threads: options.threads,
+      checkpointEveryMinutes: checkpointEvery,
+      validateEverySteps: validateEvery,
+    },
+    initial: async () => {
+      await startBackend();
+      return initialFlat(config, options.seed);
+    },
+    log: logger(join(out, 'log.jsonl'), options, say),
+    stopping,
+  });
+  const last = readFileSync(join(out, 'log.jsonl'), 'utf8').trimEnd().split('\n').length;
+  const why = { steps: 'all steps done', minutes: 'the time is over', stopped: 'stopped' }[end.why];
+  say(`${why} at step ${String(end.step)} after ${end.minutes.toFixed(1)} min; checkpoint in ${checkpointPath(out)}, ${String(last)} log lines`);
+  if (end.why === 'stopped') say('Go on with the same command and --resume.');
+}
+
+function commandLine(options: FinetuneOptions): string {
+  return Object.entries(options)
+    .filter(([key, value]) => key !== 'resume' && value !== Infinity)
+    .map(([key, value]) => `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} ${String(value)}`)
+    .join(' ');
+}
+
+/** The command as it is typed. */
+export function finetuneCommand(say: (line: string) => void): Command {
+  return new Command('finetune')
+    .description('Train faces alone, voices alone and pairs by label together, from fresh parameters.')
+    .option('--faces <dir>', 'faces laid out like FER+: train-images.npy.gz, train-votes.csv, and valid-... if there is')
+    .option('--voices <dir>', 'voices laid out like CREMA-D: clips.csv, audio/CLIP.opus')
+    .option('--fold <number>', 'fold of voices held out from training', whole(1, 1000), 1)
+    .addOption(new Option('--size <name>', 'architecture').choices(Object.keys(sizes)).default('nano'))
+    .requiredOption('--out <dir>', 'folder of the run: checkpoint, log; for example runs/nano')
+    .option('--steps <count>', 'optimizer steps', whole(1, 10_000_000), 4000)
+    .option('--minutes <minutes>', 'end after this much time, and the schedule with it (default: no limit)', number(0, 1e6), Infinity)
+    .option('--batch-faces <count>', 'faces per step, over all threads', whole(0, 4096), 96)
+    .option('--batch-voices <count>', 'voices per step, over all threads', whole(0, 4096), 48)
+    .option('--pairs <count>', 'faces and voices per step that are also read as pairs', whole(0, 4096), 24)
+    .option('--keep-faces <share>', "share of a face's patches kept in training, 0..1", number(0.05, 1), 0.75)
+    .option('--keep-voices <share>', "share of a voice's patches kept in training, 0..1", number(0.05, 1), 0.5)
+    .option('--lr <rate>', 'highest learning rate', number(0, 1), 1e-3)
+    .option('--warmup <steps>', 'steps of linear warm-up', whole(1, 1_000_000), 200)
+    .option('--weight-decay <factor>', 'weight decay of matrices', number(0, 10), 0.05)
+    .option('--layer-decay <factor>', 'learning rate factor from layer to layer (0.75 when starting from pre-training)', number(0.01, 1), 1)
+    .option('--drop-path <rate>', "stochastic depth's rate in the deepest block", number(0, 0.9), 0.05)
+    .option('--smoothing <share>', 'label smoothing of voices and pairs', number(0, 0.9), 0.1)
+    .option('--average <share>', 'share of the running average of the weights kept at each step', number(0, 0.99999), 0.998)
+    .option('--seed <number>', 'decides everything random', whole(0, 2 ** 31), 1)
+    .option('--threads <count>', 'worker threads', whole(1, 64), Math.min(2, availableParallelism()))
+    .addOption(new Option('--align <how>', "align faces by the page's detector (needs Chromium), or take the stills as they are").choices(['detect', 'as-is']).default('detect'))
+    .option('--resume', 'go on from the checkpoint in --out', false)
+    .option('--checkpoint-every <minutes>', 'minutes between checkpoints', number(0, 1e6), 3)
+    .option('--validate-every <steps>', 'steps between looks at small validation subsets', whole(1, 10_000_000), 200)
+    .action(async (options: FinetuneOptions) => {
+      let stop = false;
+      process.once('SIGINT', () => {
+        stop = true;
+        say('Stopping after this step; once more to stop at once.');
+        process.once('SIGINT', () => process.exit(130));
+      });
+      await finetune(options, say, () => stop);
+    });
+}

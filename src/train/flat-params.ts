@@ -1,0 +1,48 @@
+// All parameters as one flat array, so that threads share them and the optimizer is one loop.
+import { tensor } from '@tensorflow/tfjs-core';
+import { random } from '../base/random.ts';
+import type { HicmaeConfig } from '../model/config.ts';
+import { initParams, parameterShapes } from '../model/params.ts';
+import type { Params } from '../model/params.ts';
+import { sharedFloats } from './shared-array.ts';
+import type { SharedFloats } from './shared-array.ts';
+
+/** A parameter's place in the flat array. */
+export interface Slot {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** Where every parameter lies, in the official order. */
+export function slotsOf(config: HicmaeConfig): { readonly slots: readonly Slot[]; readonly total: number } {
+  let total = 0;
+  const slots = parameterShapes(config).map(({ name, shape }) => {
+    const length = shape.reduce((a, b) => a * b, 1);
+    const slot = { name, shape, offset: total, length };
+    total += length;
+    return slot;
+  });
+  return { slots, total };
+}
+
+/** Fresh parameters (a backend must be running). */
+export function initialFlat(config: HicmaeConfig, seed: number): SharedFloats {
+  const { slots, total } = slotsOf(config);
+  const flat = sharedFloats(total);
+  const params = initParams(config, random(seed));
+  for (const { name, offset } of slots) {
+    const value = params[name];
+    if (value) flat.set(value.dataSync<'float32'>(), offset);
+    value?.dispose();
+  }
+  return flat;
+}
+
+/** Tensors of the flat array's present values. The caller disposes of them. */
+export function tensorsOf(flat: Float32Array, slots: readonly Slot[]): Params {
+  return Object.fromEntries(
+    slots.map(({ name, shape, offset, length }) => [name, tensor(flat.slice(offset, offset + length), [...shape], 'float32')]),
+  );
+}

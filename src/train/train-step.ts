@@ -1,0 +1,170 @@
+// One thread's share of a training step: encode faces and voices once, then three losses on what was encoded.
+// Faces alone, voices alone and pairs are all trained every step: this is the modality dropout.
+import { dispose, grads, tensor3d, tidy } from '@tensorflow/tfjs-core';
+import type { Scalar, Tensor } from '@tensorflow/tfjs-core';
+import { classify } from '../model/classifier.ts';
+import type { HicmaeConfig } from '../model/config.ts';
+import { patchLength, tokenCount } from '../model/embed.ts';
+import { encode } from '../model/encoder.ts';
+import type { Encoded } from '../model/encoder.ts';
+import { emotions } from '../model/labels.ts';
+import type { Params } from '../model/params.ts';
+import { selectClips } from '../ops/combine.ts';
+import { faceAugmentation, facePatcher } from './face-augment.ts';
+import type { FaceSet } from './faces.ts';
+import { tensorsOf } from './flat-params.ts';
+import type { Slot } from './flat-params.ts';
+import { crossEntropy, smoothTargets, sumLosses } from './loss.ts';
+import { keepSome, sampler, streamOf } from './sampler.ts';
+import type { SamplerOptions } from './sampler.ts';
+import { voiceAugmentation, voicePatcher } from './voice-augment.ts';
+import type { VoiceSet } from './voices.ts';
+
+export interface StepOptions extends SamplerOptions {
+  /** Share of a face's patches (one per place in the crop) and of a voice's patches that a step keeps, 0..1. */
+  readonly keepFaces: number;
+  readonly keepVoices: number;
+  readonly dropPath: number;
+  /** Label smoothing of voices and pairs; faces have the crowd's soft labels. */
+  readonly smoothing: number;
+}
+
+/** Losses of one thread's share. */
+export interface StepLosses {
+  readonly face: number | null;
+  readonly voice: number | null;
+  readonly pair: number | null;
+  /** Milliseconds of this thread: preparing the batch, computing. */
+  readonly prepareMs: number;
+  readonly computeMs: number;
+  /** Which faces and voices were seen (indices into the sets), to name a bad batch. */
+  readonly faces: readonly number[];
+  readonly voices: readonly number[];
+}
+
+export type Step = (step: number, params: Float32Array, gradients: Float32Array) => StepLosses;
+
+interface Batch {
+  readonly patches: Float32Array;
+  readonly positions: Int32Array;
+  readonly tokens: number;
+}
+
+export function trainStep(
+  config: HicmaeConfig,
+  bandLimitHz: number | null,
+  faces: FaceSet | null,
+  voices: VoiceSet | null,
+  slots: readonly Slot[],
+  thread: number,
+  threadCount: number,
+  options: StepOptions,
+): Step {
+  const draw = sampler(faces, voices, options);
+  const facesOf = facePatcher(config);
+  const voicesOf = voicePatcher(config, bandLimitHz);
+  const places = (config.video.cropPx / config.video.patchPx) ** 2;
+  const slotCount = tokenCount(config, 'video') / places;
+  const voiceTokens = tokenCount(config, 'audio');
+  const allowed = emotions.map(() => true);
+  const classes = config.classCount;
+
+  return (step, flat, gradients) => {
+    const begin = performance.now();
+    const drawn = draw.draw(step, thread, threadCount);
+    const stream = streamOf(options.seed, step, thread * 2 + 1);
+    const cut = (count: number, tokens: number, length: number, choose: () => Int32Array, fill: (i: number, positions: Int32Array, into: Float32Array) => void): Batch => {
+      const patches = new Float32Array(count * tokens * length);
+      const positions = new Int32Array(count * tokens);
+      for (let i = 0; i < count; i++) {
+        const chosen = choose();
+        positions.set(chosen, i * tokens);
+        fill(i, chosen, patches);
+      }
+      return { patches, positions, tokens };
+    };
+    const faceLength = patchLength(config, 'video');
+    const voiceLength = patchLength(config, 'audio');
+    const facesKept = Math.max(1, Math.round(places * options.keepFaces));
+    const voicesKept = Math.max(1, Math.round(voiceTokens * options.keepVoices));
+    const faceBatch =
+      faces && drawn.faces.length > 0
+        ? cut(
+            drawn.faces.length,
+            facesKept,
+            faceLength,
+            // One token per place, each from any of the clip's temporal slots: a still looks the same in all.
+            () => keepSome(places, facesKept, stream).map((place) => stream.integer(slotCount) * places + place),
+            (i, chosen, into) => {
+              facesOf.fill(faces, drawn.faces[i]!, chosen, into, i * facesKept * faceLength, stream, faceAugmentation);
+            },
+          )
+        : null;
+    const voiceBatch =
+      voices && drawn.voices.length > 0
+        ? cut(
+            drawn.voices.length,
+            voicesKept,
+            voiceLength,
+            () => keepSome(voiceTokens, voicesKept, stream),
+            (i, chosen, into) => {
+              voicesOf.fill(voices, drawn.voices[i]!, chosen, into, i * voicesKept * voiceLength, stream, voiceAugmentation);
+            },
+          )
+        : null;
+    const faceTargets = Float32Array.from({ length: drawn.faces.length * classes }, (_, i) => {
+      return faces!.targets[drawn.faces[Math.floor(i / classes)]! * classes + (i % classes)]!;
+    });
+    const voiceTargets = smoothTargets(
+      Array.from(drawn.voices, (voice) => voices!.labels[voice]!),
+      classes,
+      options.smoothing,
+      allowed,
+    );
+    const pairTargets = smoothTargets(drawn.pairLabels, classes, options.smoothing, allowed);
+    const prepared = performance.now();
+
+    const tensors = tensorsOf(flat, slots);
+    const names = slots.map(({ name }) => name);
+    const inputs = slots.map(({ name }) => tensors[name]!);
+    // Data outlives the backward pass, so it is made outside of it.
+    const facePatches = faceBatch && tensor3d(faceBatch.patches, [drawn.faces.length, faceBatch.tokens, faceLength]);
+    const voicePatches = voiceBatch && tensor3d(voiceBatch.patches, [drawn.voices.length, voiceBatch.tokens, voiceLength]);
+    const losses: { face: number | null; voice: number | null; pair: number | null } = { face: null, voice: null, pair: null };
+    const forward = (...values: Tensor[]): Scalar => {
+      const params: Params = Object.fromEntries(names.map((name, i) => [name, values[i]!]));
+      const training = { training: { dropPath: options.dropPath, random: stream } };
+      const video = facePatches && encode(params, config, 'video', facePatches, faceBatch.positions, training);
+      const audio = voicePatches && encode(params, config, 'audio', voicePatches, voiceBatch.positions, training);
+      const parts: Scalar[] = [];
+      const keep = (name: 'face' | 'voice' | 'pair', loss: Scalar): void => {
+        losses[name] = loss.dataSync()[0] ?? NaN;
+        parts.push(loss);
+      };
+      if (video) keep('face', crossEntropy(classify(params, config, video, null, training), faceTargets, drawn.faceWeights));
+      if (audio) keep('voice', crossEntropy(classify(params, config, null, audio, training), voiceTargets, null));
+      if (video && audio && drawn.pairs > 0) {
+        const first = Array.from({ length: drawn.pairs }, (_, i) => i);
+        const some = (encoded: Encoded): Encoded => ({
+          utterance: selectClips(encoded.utterance, first),
+          tokens: selectClips(encoded.tokens, first),
+        });
+        keep('pair', crossEntropy(classify(params, config, some(video), some(audio), training), pairTargets, null));
+      }
+      return sumLosses(parts);
+    };
+    const slopes = tidy(() => grads(forward as (...args: Tensor[]) => Tensor)(inputs));
+    slopes.forEach((slope, i) => gradients.set(slope.dataSync<'float32'>(), slots[i]!.offset));
+    dispose(slopes);
+    dispose(tensors as Record<string, Tensor>);
+    facePatches?.dispose();
+    voicePatches?.dispose();
+    return {
+      ...losses,
+      prepareMs: prepared - begin,
+      computeMs: performance.now() - prepared,
+      faces: [...drawn.faces],
+      voices: [...drawn.voices],
+    };
+  };
+}
