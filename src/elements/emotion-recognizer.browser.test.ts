@@ -44,7 +44,9 @@ describe('<emotion-recognizer>', () => {
     expect(phases).toEqual(['starting', 'failed']);
     expect(element.getAttribute('phase')).toBe('failed');
     const panel = element.shadowRoot?.querySelector('message-panel');
-    expect(panel?.shadowRoot?.querySelector('[role=alert]')?.textContent).toContain(problemWords('model-missing').title);
+    expect(panel?.shadowRoot?.querySelector('[role=alert]')?.textContent).toContain(
+      problemWords('model-missing').title,
+    );
     expect(button(element).textContent.trim()).toBe('Start');
   });
 
@@ -68,12 +70,20 @@ describe('<emotion-recognizer>', () => {
     const element = await put();
     element.style.width = '336px';
     await element.updateComplete;
-    const widths = [...(element.shadowRoot?.querySelectorAll('*') ?? [])].map((part) => part.getBoundingClientRect().right);
+    const widths = [...(element.shadowRoot?.querySelectorAll('*') ?? [])].map(
+      (part) => part.getBoundingClientRect().right,
+    );
     expect(Math.max(...widths)).toBeLessThanOrEqual(element.getBoundingClientRect().right + 0.5);
   });
 
   it('has words for everything that can go wrong', () => {
-    for (const kind of ['permission-denied', 'no-camera', 'device-busy', 'model-missing', 'worker-failed'] as const) {
+    for (const kind of [
+      'permission-denied',
+      'no-camera',
+      'device-busy',
+      'model-missing',
+      'worker-failed',
+    ] as const) {
       expect(problemWords(kind).advice.length).toBeGreaterThan(20);
     }
     expect(noticeWords('no-face')).toContain('face');

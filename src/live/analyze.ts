@@ -4,7 +4,7 @@ import type { FaceBox } from '../clip/face.ts';
 import { browserParts } from './parts.ts';
 import type { Parts } from './parts.ts';
 import type { PipelineOptions } from './pipeline.ts';
-import { look, lookIntervalMs, toReading } from './steps.ts';
+import { isReadable, look, lookIntervalMs, toReading } from './steps.ts';
 import type { Reading } from './state.ts';
 
 export interface AnalyzeFileOptions extends PipelineOptions {
@@ -68,7 +68,7 @@ export async function analyzeFile(
         faceBox = seen.face === null ? null : Object.freeze({ ...seen.face.box });
       }
       const clip = assembler.cut(timeMs);
-      if (clip === null) continue;
+      if (!isReadable(clip, recognizer.model)) continue;
       const prediction = await recognizer.predict(clip);
       signal?.throwIfAborted();
       const reading = toReading(clip, labels, prediction, clip.frames === null ? null : faceBox);

@@ -2,14 +2,15 @@
 import { Problem, toProblem } from '../base/errors.ts';
 import type { FaceBox } from '../clip/face.ts';
 import type { Clip } from '../clip/spec.ts';
+import type { Recognizer } from '../inference/client.ts';
 import type { BackendName } from '../inference/protocol.ts';
 import { remember } from './history.ts';
 import { hopFor, meanPredictionMs, minHopMs } from './hop.ts';
 import { levelDb, silentDb } from './level.ts';
 import { browserParts } from './parts.ts';
-import type { Parts, Recognizer, SourceRequest } from './parts.ts';
+import type { Follower, Parts, SourceRequest } from './parts.ts';
 import { smooth, smoothingGapMs } from './smoothing.ts';
-import { look, lookIntervalMs, toReading } from './steps.ts';
+import { isReadable, look, lookIntervalMs, toReading } from './steps.ts';
 import type { LiveState, Notice, Reading, RunningState, StartStep } from './state.ts';
 import type { Source } from '../capture/source.ts';
 
@@ -146,12 +147,7 @@ export function createPipeline(options: PipelineOptions, parts: Parts = browserP
   }
 
   /** The loop: a look every few hundredths of a second; every hop a clip, if the last one has been read. */
-  async function follow(
-    mine: Run,
-    source: Source,
-    recognizer: Recognizer,
-    tracker: Awaited<ReturnType<Parts['openFaceTracker']>>,
-  ): Promise<void> {
+  async function follow(mine: Run, source: Source, recognizer: Recognizer, tracker: Follower): Promise<void> {
     const { model, backend } = recognizer;
     const intervalMs = lookIntervalMs(model.clip.frameIntervalMs);
     const assembler = parts.createAssembler(model.clip, source.sound);
@@ -167,6 +163,7 @@ export function createPipeline(options: PipelineOptions, parts: Parts = browserP
     let cutMs = -Infinity;
     let inFlight: Promise<void> | null = null;
     let ended = false;
+    let looked = false;
 
     void source.ended.then((problem) => {
       if (problem !== null) fail(mine, source.kind, problem);
@@ -180,7 +177,7 @@ export function createPipeline(options: PipelineOptions, parts: Parts = browserP
       if (level !== null && level > silentDb) soundMs = nowMs;
       const notices: Notice[] = [];
       if (!ended) {
-        if (nowMs - faceMs > noFaceMs) notices.push('no-face');
+        if (looked && nowMs - faceMs > noFaceMs) notices.push('no-face');
         if (source.sound === null) notices.push(source.kind === 'camera' ? 'no-microphone' : 'no-sound');
         else if (nowMs - soundMs > noSoundMs) notices.push('no-sound');
         if (reading === null && notices.length === 0) notices.push('filling');
@@ -225,6 +222,9 @@ export function createPipeline(options: PipelineOptions, parts: Parts = browserP
       const seen = await look(source, tracker);
       if (mine.over) return;
       if (seen !== null) {
+        // The detector's first look takes long: only from then on can a face be missed.
+        if (!looked) faceMs = seen.timeMs;
+        looked = true;
         assembler.addFace(seen.timeMs, seen.face);
         if (seen.face !== null) {
           faceBox = Object.freeze({ ...seen.face.box });
@@ -234,7 +234,7 @@ export function createPipeline(options: PipelineOptions, parts: Parts = browserP
       const nowMs = source.nowMs();
       if (inFlight === null && (last || nowMs - cutMs >= hopMs)) {
         const clip = assembler.cut(nowMs);
-        if (clip !== null) {
+        if (isReadable(clip, model)) {
           cutMs = nowMs;
           const box = clip.frames === null ? null : faceBox;
           inFlight = read(clip, box)

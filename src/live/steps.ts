@@ -2,7 +2,7 @@
 import type { FaceObservation } from '../capture/face-protocol.ts';
 import type { Clip } from '../clip/spec.ts';
 import type { FaceBox } from '../clip/face.ts';
-import type { Prediction } from '../inference/protocol.ts';
+import type { ModelSummary, Prediction } from '../inference/protocol.ts';
 import type { Source } from '../capture/source.ts';
 import type { Reading } from './state.ts';
 import type { Follower } from './parts.ts';
@@ -19,6 +19,11 @@ export async function look(source: Source, tracker: Follower): Promise<Look | nu
   const frame = await source.grabFrame();
   if (frame === null) return null;
   return { timeMs: frame.timeMs, face: await tracker.track(frame.bitmap, frame.timeMs) };
+}
+
+/** Whether the model can read this clip: one trained on both modalities only needs both. */
+export function isReadable(clip: Clip | null, model: ModelSummary): clip is Clip {
+  return clip !== null && (model.missingModalities || (clip.frames !== null && clip.samples !== null));
 }
 
 /** Frames are looked at this often, or twice a frame of the clip if that is oftener. */
