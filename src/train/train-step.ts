@@ -1,20 +1,19 @@
 // One thread's share of a training step: encode faces and voices once, then three losses on what was encoded.
 // Faces alone, voices alone and pairs are all trained every step: this is the modality dropout.
-import { dispose, grads, tensor3d, tidy } from '@tensorflow/tfjs-core';
-import type { Scalar, Tensor } from '@tensorflow/tfjs-core';
+import { dispose, tensor2d, tensor3d } from '@tensorflow/tfjs-core';
+import type { Scalar, Tensor, Tensor2D } from '@tensorflow/tfjs-core';
 import { classify } from '../model/classifier.ts';
 import type { HicmaeConfig } from '../model/config.ts';
 import { patchLength, tokenCount } from '../model/embed.ts';
 import { encode } from '../model/encoder.ts';
 import type { Encoded } from '../model/encoder.ts';
-import { emotions } from '../model/labels.ts';
-import type { Params } from '../model/params.ts';
 import { selectClips } from '../ops/combine.ts';
+import { disposeGradients, lossAndGradients } from '../model/gradients.ts';
+import { smoothTargets, softTargetCrossEntropy, weightedSum } from '../model/losses.ts';
 import { faceAugmentation, facePatcher } from './face-augment.ts';
 import type { FaceSet } from './faces.ts';
 import { tensorsOf } from './flat-params.ts';
 import type { Slot } from './flat-params.ts';
-import { crossEntropy, smoothTargets, sumLosses } from './loss.ts';
 import { keepSome, sampler, streamOf } from './sampler.ts';
 import type { SamplerOptions } from './sampler.ts';
 import { voiceAugmentation, voicePatcher } from './voice-augment.ts';
@@ -66,7 +65,6 @@ export function trainStep(
   const places = (config.video.cropPx / config.video.patchPx) ** 2;
   const slotCount = tokenCount(config, 'video') / places;
   const voiceTokens = tokenCount(config, 'audio');
-  const allowed = emotions.map(() => true);
   const classes = config.classCount;
 
   return (step, flat, gradients) => {
@@ -112,51 +110,54 @@ export function trainStep(
             },
           )
         : null;
-    const faceTargets = Float32Array.from({ length: drawn.faces.length * classes }, (_, i) => {
-      return faces!.targets[drawn.faces[Math.floor(i / classes)]! * classes + (i % classes)]!;
+    const totalWeight = drawn.faceWeights.reduce((a, b) => a + b, 0);
+    const faceTargets = Float32Array.from({ length: drawn.faces.length * classes }, (_, at) => {
+      const i = Math.floor(at / classes);
+      const weight = (drawn.faceWeights[i]! * drawn.faces.length) / totalWeight;
+      return weight * faces!.targets[drawn.faces[i]! * classes + (at % classes)]!;
     });
     const voiceTargets = smoothTargets(
       Array.from(drawn.voices, (voice) => voices!.labels[voice]!),
       classes,
       options.smoothing,
-      allowed,
     );
-    const pairTargets = smoothTargets(drawn.pairLabels, classes, options.smoothing, allowed);
+    const pairTargets = smoothTargets([...drawn.pairLabels], classes, options.smoothing);
     const prepared = performance.now();
 
-    const tensors = tensorsOf(flat, slots);
-    const names = slots.map(({ name }) => name);
-    const inputs = slots.map(({ name }) => tensors[name]!);
+    const params = tensorsOf(flat, slots);
     // Data outlives the backward pass, so it is made outside of it.
     const facePatches = faceBatch && tensor3d(faceBatch.patches, [drawn.faces.length, faceBatch.tokens, faceLength]);
     const voicePatches = voiceBatch && tensor3d(voiceBatch.patches, [drawn.voices.length, voiceBatch.tokens, voiceLength]);
     const losses: { face: number | null; voice: number | null; pair: number | null } = { face: null, voice: null, pair: null };
-    const forward = (...values: Tensor[]): Scalar => {
-      const params: Params = Object.fromEntries(names.map((name, i) => [name, values[i]!]));
+    const result = lossAndGradients(params, () => {
       const training = { training: { dropPath: options.dropPath, random: stream } };
       const video = facePatches && encode(params, config, 'video', facePatches, faceBatch.positions, training);
       const audio = voicePatches && encode(params, config, 'audio', voicePatches, voiceBatch.positions, training);
       const parts: Scalar[] = [];
-      const keep = (name: 'face' | 'voice' | 'pair', loss: Scalar): void => {
+      const keep = (name: 'face' | 'voice' | 'pair', logits: Tensor2D, targets: Float32Array): void => {
+        const loss = softTargetCrossEntropy(logits, tensor2d(targets, logits.shape));
         losses[name] = loss.dataSync()[0] ?? NaN;
         parts.push(loss);
       };
-      if (video) keep('face', crossEntropy(classify(params, config, video, null, training), faceTargets, drawn.faceWeights));
-      if (audio) keep('voice', crossEntropy(classify(params, config, null, audio, training), voiceTargets, null));
+      if (video) keep('face', classify(params, config, video, null, training), faceTargets);
+      if (audio) keep('voice', classify(params, config, null, audio, training), voiceTargets);
       if (video && audio && drawn.pairs > 0) {
         const first = Array.from({ length: drawn.pairs }, (_, i) => i);
         const some = (encoded: Encoded): Encoded => ({
           utterance: selectClips(encoded.utterance, first),
           tokens: selectClips(encoded.tokens, first),
         });
-        keep('pair', crossEntropy(classify(params, config, some(video), some(audio), training), pairTargets, null));
+        keep('pair', classify(params, config, some(video), some(audio), training), pairTargets);
       }
-      return sumLosses(parts);
-    };
-    const slopes = tidy(() => grads(forward as (...args: Tensor[]) => Tensor)(inputs));
-    slopes.forEach((slope, i) => gradients.set(slope.dataSync<'float32'>(), slots[i]!.offset));
-    dispose(slopes);
-    dispose(tensors as Record<string, Tensor>);
+      return weightedSum(parts.map((loss) => ({ loss, weight: 1 })));
+    });
+    for (const { name, offset, length } of slots) {
+      const slope = result.gradients[name];
+      if (slope) gradients.set(slope.dataSync<'float32'>(), offset);
+      else gradients.fill(0, offset, offset + length);
+    }
+    disposeGradients(result);
+    dispose(params as Record<string, Tensor>);
     facePatches?.dispose();
     voicePatches?.dispose();
     return {
