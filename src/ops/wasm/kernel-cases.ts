@@ -41,7 +41,7 @@ async function compare(
   for (const [name, { values, shape }] of Object.entries(inputs)) {
     tensors[name] = tensor(Float32Array.from(values), shape);
   }
-  const result = engine().runKernel(kernel, tensors, attrs) as Tensor | Tensor[];
+  const result = engine().runKernel<Tensor | Tensor[]>(kernel, tensors, attrs);
   const outputs = Array.isArray(result) ? result : [result];
   if (outputs.length !== wanted.length) throw new Error(`${outputs.length} outputs, wanted ${wanted.length}`);
   let worst = 0;
