@@ -24,6 +24,8 @@ export interface Source {
   readonly sound: Sound | null;
   /** Why there is no sound, in plain words; null when there is. */
   readonly soundProblem: Problem | null;
+  /** Why there are no pictures, in plain words: only a file of sound alone has this; absent or null where there are some. */
+  readonly pictureProblem?: Problem | null;
   /** Milliseconds since the source started; media time for a file. */
   nowMs(): number;
   /** The current picture; null when there is no new one since the last call. */

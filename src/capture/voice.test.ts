@@ -7,10 +7,10 @@ const amplitude = (levelDb: number): number => 10 ** (levelDb / 20);
 
 /** Noise with a level for each moment. */
 function noise(levelDb: (second: number) => number, durationS = seconds): Float32Array {
-  const { normal } = random(7);
+  const stream = random(7);
   return Float32Array.from(
     { length: Math.floor(durationS * 16000) },
-    (_, i) => normal() * amplitude(levelDb(i / 16000)),
+    (_, i) => stream.normal() * amplitude(levelDb(i / 16000)),
   );
 }
 
