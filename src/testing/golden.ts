@@ -73,7 +73,9 @@ const product = (shape: readonly number[]): number => shape.reduce((a, b) => a *
 export function formulaParameter(salt: string, name: string, shape: readonly number[]): Float32Array {
   const [offset, scale] = formulaRange(name, shape);
   const v = nameValues(salt, name);
-  return Float32Array.from({ length: product(shape) }, (_, i) => offset + scale * v(i));
+  const values = new Float32Array(product(shape));
+  for (let i = 0; i < values.length; i++) values[i] = offset + scale * v(i);
+  return values;
 }
 
 function formulaRange(name: string, shape: readonly number[]): readonly [offset: number, scale: number] {

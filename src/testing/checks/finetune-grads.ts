@@ -122,7 +122,7 @@ function compareList(name: string, actual: ArrayLike<number>, wanted: unknown): 
   const list = rows(wanted, name).flat();
   const errors = list.map((value, i) => Math.abs((actual[i] ?? NaN) - value));
   const error = list.length === actual.length ? Math.max(...errors) : Infinity;
-  return { tensor: name, error, tolerance: 1e-7 };
+  return { tensor: name, error, tolerance: 1e-6 };
 }
 
 export const finetuneGradsCheck: GoldenCheck = {

@@ -1,5 +1,5 @@
 // Every recorded stage of the fine-tuning model's forward pass against the official code's numbers.
-import { dispose, tensor, tidy } from '@tensorflow/tfjs-core';
+import { clone, dispose, keep, tensor } from '@tensorflow/tfjs-core';
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { Problem } from '../../base/errors.ts';
 import { sizes } from '../../model/config.ts';
@@ -116,26 +116,21 @@ async function run(fixture: unknown): Promise<Comparison[]> {
   return comparisons;
 }
 
-/** Keeps the recorded stages' values: read at once where the backend can, which keeps base within memory. */
+/** Compares every recorded stage; only those are held until they are read. */
 async function traceAll(
   compare: (name: string, shape: readonly number[], values: ArrayLike<number>) => void,
   wanted: ReadonlyMap<string, TensorRecord>,
   forward: (trace: (name: string, stage: Tensor) => void) => Tensor,
 ): Promise<void> {
-  const reads: Promise<void>[] = [];
-  const logits = tidy(() =>
+  const stages: { readonly name: string; readonly stage: Tensor }[] = [];
+  try {
     forward((name, stage) => {
-      if (!wanted.has(name)) return;
-      const { shape } = stage;
-      reads.push(
-        stage.data().then((values) => {
-          compare(name, shape, values);
-        }),
-      );
-    }),
-  );
-  await Promise.all(reads);
-  logits.dispose();
+      if (wanted.has(name)) stages.push({ name, stage: keep(clone(stage)) });
+    }).dispose();
+    for (const { name, stage } of stages) compare(name, stage.shape, await stage.data());
+  } finally {
+    dispose(stages.map(({ stage }) => stage));
+  }
 }
 
 function fixtureConfig(file: Readonly<Record<string, unknown>>): HicmaeConfig {
