@@ -32,6 +32,17 @@ export default defineConfig({
   base: './',
   plugins: [staticFolders()],
   worker: { format: 'es' },
+  // Found only when a worker first asks for them: the development server would reload the page, or the test, then.
+  optimizeDeps: {
+    include: [
+      '@mediapipe/tasks-vision',
+      '@tensorflow/tfjs-backend-cpu',
+      '@tensorflow/tfjs-backend-wasm',
+      '@tensorflow/tfjs-backend-webgpu',
+      '@tensorflow/tfjs-core',
+      'fft.js',
+    ],
+  },
   build: { target: 'es2022', sourcemap: true },
   preview: { port: 4173, headers: securityHeaders },
   server: {

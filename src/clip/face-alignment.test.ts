@@ -5,8 +5,8 @@ import type { Picture } from './face-alignment.ts';
 import { random } from '../base/random.ts';
 
 function noise(width: number, height: number, channels: 1 | 3 | 4): Picture {
-  const { integer } = random(7);
-  const data = Uint8Array.from({ length: width * height * channels }, () => integer(256));
+  const stream = random(7);
+  const data = Uint8Array.from({ length: width * height * channels }, () => stream.integer(256));
   return { data, width, height, channels };
 }
 

@@ -30,8 +30,9 @@ class Mismatch extends Error {}
 
 type Fields = Readonly<Record<string, unknown>>;
 
+/** @param got a value from JSON */
 function mismatch(path: string, got: unknown, wanted: string): never {
-  const text = got === undefined ? 'nothing' : ((JSON.stringify(got) as string | undefined) ?? String(got));
+  const text = got === undefined ? 'nothing' : JSON.stringify(got);
   throw new Mismatch(`${path} is ${text.length > 60 ? `${text.slice(0, 57)}...` : text}, wanted ${wanted}`);
 }
 

@@ -1,0 +1,112 @@
+// Which backend computes, and why not a faster one: capability is a value with a reason.
+import { env, getBackend, backend as currentBackend, ready, setBackend } from '@tensorflow/tfjs-core';
+import { Problem } from '../base/errors.ts';
+import { withTimeout } from '../base/timeout.ts';
+import { registerWasmKernels } from '../ops/wasm/register.ts';
+import type { BackendChoice, BackendName } from './protocol.ts';
+
+/** A driver that hangs must not hang the page. */
+const startLimitMs = 30_000;
+
+/** A backend started, or why it did not. `detail` names the adapter or the kernels. */
+type Attempt =
+  { readonly started: true; readonly detail: string } | { readonly started: false; readonly reason: string };
+
+const refused = (reason: string): Attempt => ({ started: false, reason });
+
+/**
+ * Starts a backend in this worker: webgpu, else wasm, else cpu; or the named one alone.
+ * @param wasmUrl folder of tfjs' wasm files, ending in a slash
+ * @returns the choice; its reason says what refused and what runs, for example
+ *   `webgpu: no adapter; wasm kernels: SIMD with fused multiply-add (wasm in use)`
+ * @throws Problem `worker-failed` when the named backend cannot run here
+ */
+export async function chooseBackend(wanted: BackendName | 'auto', wasmUrl: string): Promise<BackendChoice> {
+  const names: readonly BackendName[] = wanted === 'auto' ? ['webgpu', 'wasm', 'cpu'] : [wanted];
+  const reasons: string[] = [];
+  for (const name of names) {
+    const attempt = await start(name, wanted, wasmUrl);
+    reasons.push(attempt.started ? attempt.detail : attempt.reason);
+    if (attempt.started) return { name, reason: `${reasons.join('; ')} (${name} in use)` };
+  }
+  throw new Problem(
+    'worker-failed',
+    `The model cannot run here (${reasons.join('; ')}): choose the backend "auto", or use another browser`,
+  );
+}
+
+async function start(name: BackendName, wanted: BackendName | 'auto', wasmUrl: string): Promise<Attempt> {
+  try {
+    const attempt =
+      name === 'webgpu'
+        ? startWebgpu(wanted === 'webgpu')
+        : name === 'wasm'
+          ? startWasm(wasmUrl)
+          : startCpu();
+    return await withTimeout(attempt, startLimitMs, 'it did not start');
+  } catch (error) {
+    return refused(`${name}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+async function startWebgpu(byName: boolean): Promise<Attempt> {
+  // Typed as always there, but not every browser has it.
+  const gpu = navigator.gpu as GPU | undefined;
+  if (gpu === undefined) return refused('webgpu: not offered by this browser');
+  const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
+  if (adapter === null) return refused('webgpu: no adapter');
+  const name = adapterName(adapter.info);
+  const software = isSoftware(adapter.info);
+  // wasm is faster than a GPU played by the CPU.
+  if (software && !byName) return refused(`webgpu: only a software adapter (${name})`);
+  await import('@tensorflow/tfjs-backend-webgpu');
+  if (!(await setBackend('webgpu'))) return refused(`webgpu: ${name} did not start`);
+  await ready();
+  return { started: true, detail: `webgpu: ${name}${software ? ', a software adapter: slow' : ''}` };
+}
+
+function adapterName(info: GPUAdapterInfo): string {
+  const parts = [info.vendor, info.architecture].filter((part) => part !== '');
+  return parts.length > 0 ? parts.join(' ') : info.description || 'unnamed adapter';
+}
+
+function isSoftware(info: GPUAdapterInfo): boolean {
+  const text = `${info.vendor} ${info.architecture} ${info.device} ${info.description}`;
+  return info.isFallbackAdapter || /swiftshader|llvmpipe|lavapipe|basic render/i.test(text);
+}
+
+async function startWasm(wasmUrl: string): Promise<Attempt> {
+  if (typeof WebAssembly !== 'object') return refused('wasm: not offered by this browser');
+  // tfjs would wait for ever for a file that is not there.
+  const file = `${wasmUrl}tfjs-backend-wasm-simd.wasm`;
+  const answer = await fetch(file, { method: 'HEAD' });
+  if (!answer.ok || (answer.headers.get('content-type') ?? '').includes('text/html')) {
+    return refused(`wasm: ${file} is not there`);
+  }
+  const { setWasmPaths } = await import('@tensorflow/tfjs-backend-wasm');
+  // tfjs' threads load their script from a blob, which the page's security policy forbids, and our kernels use one thread.
+  env().set('WASM_HAS_MULTITHREAD_SUPPORT', false);
+  setWasmPaths(wasmUrl);
+  if (!(await setBackend('wasm'))) return refused('wasm: the backend did not start');
+  await ready();
+  const kernels = await registerWasmKernels();
+  return { started: true, detail: kernels.reason };
+}
+
+async function startCpu(): Promise<Attempt> {
+  await import('@tensorflow/tfjs-backend-cpu');
+  if (!(await setBackend('cpu'))) return refused('cpu: the backend did not start');
+  await ready();
+  return { started: true, detail: 'cpu: plain JavaScript, slow' };
+}
+
+/** Settles, with why, when the GPU goes away (driver reset, out of memory); never on other backends. */
+export async function gpuLost(): Promise<Problem> {
+  if (getBackend() !== 'webgpu') return new Promise<never>(() => undefined);
+  const { device } = currentBackend() as unknown as { device: GPUDevice };
+  const { reason, message } = await device.lost;
+  return new Problem(
+    'worker-failed',
+    `The graphics processor stopped answering (${message === '' ? reason : message}). Start again; if it happens often, choose the backend "wasm".`,
+  );
+}

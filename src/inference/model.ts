@@ -1,0 +1,96 @@
+// A loaded model that reads clips: front ends, patches, forward pass.
+import { tensor } from '@tensorflow/tfjs-core';
+import type { Tensor } from '@tensorflow/tfjs-core';
+import { assert } from '../base/assert.ts';
+import { Problem } from '../base/errors.ts';
+import { normalizeFrames } from '../clip/frames.ts';
+import { logMel } from '../clip/log-mel.ts';
+import type { Clip } from '../clip/spec.ts';
+import { audioPatches, videoPatches } from '../model/embed.ts';
+import { predict } from '../model/predict.ts';
+import type { LoadedWeights } from '../weights/load.ts';
+import type { Manifest } from '../weights/manifest.ts';
+import type { ModelSummary, Prediction } from './protocol.ts';
+
+export interface LoadedModel {
+  readonly manifest: Manifest;
+  readonly params: Readonly<Record<string, Tensor>>;
+}
+
+/** Moves the weights to the current backend. @throws Problem `model-invalid` when the model is no classifier */
+export function createModel({ manifest, tensors }: LoadedWeights): LoadedModel {
+  if (manifest.config.headActivation !== 'none') {
+    throw new Problem(
+      'model-invalid',
+      `The model ${manifest.name} has a ${manifest.config.headActivation} head, so it does not name emotions; wanted one trained to classify (head activation none)`,
+    );
+  }
+  const params = Object.entries(tensors).map(
+    ([name, { shape, data }]) => [name, tensor(data, [...shape], 'float32')] as const,
+  );
+  return { manifest, params: Object.fromEntries(params) };
+}
+
+/** Frees the weights. */
+export function disposeModel({ params }: LoadedModel): void {
+  for (const param of Object.values(params)) param.dispose();
+}
+
+export function summarize({ name, labels, clip, missingModalities }: Manifest): ModelSummary {
+  return { name, labels, clip, missingModalities };
+}
+
+/**
+ * Reads one clip.
+ * @throws Problem `model-invalid` when the clip lacks a modality that this model cannot do without
+ */
+export async function readClip({ manifest, params }: LoadedModel, clip: Clip): Promise<Prediction> {
+  const startedMs = performance.now();
+  const { config, clip: spec } = manifest;
+  const { frames, samples } = clip;
+  assert(frames !== null || samples !== null, 'the clip has neither a face nor a voice');
+  if (!manifest.missingModalities && (frames === null || samples === null)) {
+    throw new Problem(
+      'model-invalid',
+      `The model ${manifest.name} reads face and voice together only, and the ${frames === null ? 'face' : 'voice'} is missing: show your face and speak, or choose a model trained for one of them`,
+    );
+  }
+  const size = spec.frameCount * spec.cropPx * spec.cropPx * 3;
+  assert(
+    frames === null || frames.length === size,
+    `the clip's frames have ${String(frames?.length)} bytes, wanted ${String(size)}`,
+  );
+  const video = frames && videoPatches(normalizeFrames(frames, spec.color), config);
+  const audio =
+    samples &&
+    audioPatches(
+      logMel(newest(samples, spec.soundMs, spec.sampleRateHz), {
+        bandLimitHz: spec.bandLimitHz,
+        frameCount: config.audio.frameCount,
+        melBins: config.audio.melBins,
+      }),
+      config,
+    );
+  const [probabilities] = await predict(params, config, [{ video, audio }]);
+  assert(probabilities !== undefined, 'the model answered nothing');
+  assert(probabilities.every(Number.isFinite), 'the model computed values that are no numbers');
+  return {
+    probabilities,
+    modalities: { face: frames !== null, voice: samples !== null },
+    inferenceMs: performance.now() - startedMs,
+  };
+}
+
+/** The newest part of a sound that is longer than the model's clip. */
+function newest(samples: Float32Array, soundMs: number, sampleRateHz: number): Float32Array {
+  const wanted = Math.round((soundMs * sampleRateHz) / 1000);
+  return samples.length > wanted ? samples.subarray(samples.length - wanted) : samples;
+}
+
+/** Blank clips of each kind that the model reads, for compiling shaders and filling caches before the first real one. */
+export function blankClips({ clip: spec, missingModalities }: Manifest): Clip[] {
+  const frames = new Uint8ClampedArray(spec.frameCount * spec.cropPx * spec.cropPx * 3);
+  const samples = new Float32Array(Math.round((spec.soundMs * spec.sampleRateHz) / 1000));
+  const both = { endMs: 0, frames, samples };
+  return missingModalities ? [both, { ...both, samples: null }, { ...both, frames: null }] : [both];
+}

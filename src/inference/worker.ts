@@ -1,0 +1,72 @@
+// The recognizer's worker, and the only switch over its messages: a model is loaded once, then clips are read in turn.
+import { Problem, toProblem } from '../base/errors.ts';
+import { loadWeights } from '../weights/load.ts';
+import { chooseBackend, gpuLost } from './backend.ts';
+import { fetchSource } from './fetch-source.ts';
+import { blankClips, createModel, readClip, summarize } from './model.ts';
+import type { LoadedModel } from './model.ts';
+import type { LoadRequest, ProgressReply, Reply, Request } from './protocol.ts';
+
+let model: LoadedModel | null = null;
+/** Settles when the GPU is lost; every call is raced against it. */
+let lost: Promise<Problem> = new Promise(() => undefined);
+/** Requests are answered one after another. */
+let queue: Promise<void> = Promise.resolve();
+
+self.onmessage = ({ data: request }: MessageEvent<Request>) => {
+  queue = queue.then(async () => {
+    post(await answer(request));
+  });
+};
+
+function post(reply: Reply): void {
+  self.postMessage(reply);
+}
+
+async function answer(request: Request): Promise<Reply> {
+  const { id } = request;
+  try {
+    switch (request.type) {
+      case 'load':
+        return await load(request);
+      case 'predict': {
+        if (model === null) throw new Problem('internal', 'internal: a clip came before a model was loaded');
+        return { type: 'predicted', id, prediction: await orLost(readClip(model, request.clip)) };
+      }
+    }
+  } catch (error) {
+    const { kind, message } = toProblem(error);
+    return { type: 'failed', id, kind, message };
+  }
+}
+
+/** The promise's outcome, or a rejection as soon as the GPU is lost. */
+async function orLost<T>(promise: Promise<T>): Promise<T> {
+  return Promise.race([
+    promise,
+    lost.then((problem) => {
+      throw problem;
+    }),
+  ]);
+}
+
+async function load({ id, modelUrl, wasmUrl, backend: wanted }: LoadRequest): Promise<Reply> {
+  const progress = (stage: ProgressReply['stage'], loadedBytes = 0, totalBytes = 0): void => {
+    post({ type: 'progress', id, stage, loadedBytes, totalBytes });
+  };
+  if (model !== null) throw new Problem('internal', 'internal: a model is loaded already');
+  progress('backend');
+  const backend = await chooseBackend(wanted, wasmUrl);
+  lost = gpuLost();
+  progress('download');
+  const weights = await loadWeights(fetchSource(modelUrl), (loadedBytes, totalBytes) => {
+    progress('download', loadedBytes, totalBytes);
+  });
+  const created = createModel(weights);
+  for (const clip of blankClips(created.manifest)) {
+    progress('warm-up');
+    await orLost(readClip(created, clip));
+  }
+  model = created;
+  return { type: 'loaded', id, model: summarize(created.manifest), backend };
+}
