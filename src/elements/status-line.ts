@@ -27,10 +27,11 @@ export class StatusLine extends LitElement {
       dd {
         margin: 0;
         font-weight: 600;
+        white-space: nowrap;
         font-variant-numeric: tabular-nums;
       }
       .reason {
-        min-height: 1.2rem;
+        min-height: 2.2rem;
         margin: 0.5rem 0 0;
         font-size: 0.75rem;
         color: var(--_muted);
@@ -71,9 +72,9 @@ export class StatusLine extends LitElement {
   }
 }
 
-/** `Face and voice`, `Face` or `Voice`. */
+/** `Face + voice`, `Face` or `Voice`. */
 export function modalityWords(modalities: { readonly face: boolean; readonly voice: boolean }): string {
-  if (modalities.face && modalities.voice) return 'Face and voice';
+  if (modalities.face && modalities.voice) return 'Face + voice';
   return modalities.face ? 'Face only' : modalities.voice ? 'Voice only' : '–';
 }
 

@@ -81,6 +81,7 @@ const notices: Readonly<Record<Notice, string>> = {
   'no-face': 'No face seen: look at the camera, with light in front.',
   'no-sound': 'No sound heard: only the face counts.',
   'no-microphone': 'No microphone: only the face counts.',
+  'no-picture': 'This file has no picture: only the voice counts.',
   filling: 'Gathering the first seconds…',
 };
 

@@ -94,6 +94,7 @@ export function bench(held: readonly ('source' | 'recognizer' | 'tracker')[] = [
             new Float32Array(durationMs * 16).fill(world.loudness),
         },
         soundProblem: null,
+        pictureProblem: null,
         nowMs: () => clockMs,
         grabFrame: (): Promise<Frame | null> =>
           Promise.resolve({ bitmap: {} as ImageBitmap, timeMs: clockMs }),

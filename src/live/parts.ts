@@ -1,9 +1,9 @@
 // What the pipeline is put together from. Named here so that a test of the sequence of states can bring its own.
-import { Problem } from '../base/errors.ts';
 import { openCamera } from '../capture/camera.ts';
 import { openDemo } from '../capture/demo.ts';
 import { openFaceTracker } from '../capture/face-client.ts';
 import type { FaceTracker } from '../capture/face-client.ts';
+import { openFile } from '../capture/file.ts';
 import { createClipAssembler } from '../capture/clip-assembler.ts';
 import type { ClipAssembler } from '../capture/clip-assembler.ts';
 import type { Sound, Source } from '../capture/source.ts';
@@ -19,7 +19,7 @@ export type Follower = Pick<FaceTracker, 'track' | 'close'>;
 
 export interface Parts {
   /** @param pace `stepped` only for files: see Source.step */
-  openSource(request: SourceRequest, pace?: 'live' | 'stepped'): Promise<Source>;
+  openSource(request: SourceRequest, pace?: 'realtime' | 'stepped'): Promise<Source>;
   openRecognizer(request: RecognizerRequest): Promise<Recognizer>;
   openFaceTracker(request: { readonly assetsUrl: string; readonly cropPx: number }): Promise<Follower>;
   createAssembler(spec: ClipSpec, sound: Sound | null): ClipAssembler;
@@ -30,10 +30,15 @@ export interface Parts {
 
 /** The real ones. */
 export const browserParts: Parts = {
-  openSource(request) {
-    if (request.kind === 'demo') return openDemo();
-    if (request.kind === 'camera') return openCamera();
-    return Promise.reject(new Problem('unsupported-file', 'not yet'));
+  openSource(request, pace = 'realtime') {
+    switch (request.kind) {
+      case 'camera':
+        return openCamera();
+      case 'demo':
+        return openDemo();
+      case 'file':
+        return openFile(request.file, { pace });
+    }
   },
   openRecognizer,
   openFaceTracker,

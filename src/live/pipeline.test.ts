@@ -97,6 +97,16 @@ describe('a start', () => {
     });
   }
 
+  it('opens a file last: it plays from then on', async () => {
+    const { parts, log, pass } = bench();
+    const pipeline = createPipeline(options, parts);
+    await pipeline.start({ kind: 'file', file: new Blob() });
+    await pass(10);
+    expect(log).toEqual(['open recognizer', 'open tracker', 'open source']);
+    pipeline.stop();
+    expectAllClosed(log);
+  });
+
   it('replaces the one before, whose parts are closed', async () => {
     const { parts, log, pass } = bench();
     const pipeline = createPipeline(options, parts);

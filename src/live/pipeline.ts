@@ -109,41 +109,48 @@ export function createPipeline(options: PipelineOptions, parts: Parts = browserP
     }
   }
 
-  /** Source and recognizer open side by side; the face detector needs the model's crop size. */
+  /**
+   * A camera or the demo opens beside the recognizer: a permission is asked for at once. A file opens last, since it plays
+   * from then on. The face detector needs the model's crop size.
+   */
   async function open(mine: Run, request: SourceRequest) {
-    let source: Source | null = null;
+    let view: Source['view'] | null = null;
     let progress: { step: StartStep; fraction: number | null } = { step: 'backend', fraction: null };
+    const openSource = async (): Promise<Source> => {
+      const source = await mine.keep(parts.openSource(request));
+      view = source.view;
+      tell();
+      return source;
+    };
+    const early = request.kind === 'file' ? null : openSource();
     const tell = (): void => {
       if (mine.over) return;
-      // Until the source is open a permission may be asked for: that comes first.
-      const shown = source === null ? ({ step: 'devices', fraction: null } as const) : progress;
-      publish({ phase: 'starting', source: request.kind, view: source?.view ?? null, ...shown });
+      // Until the camera is open a permission may be asked for: that comes first.
+      const shown =
+        early !== null && view === null ? ({ step: 'devices', fraction: null } as const) : progress;
+      publish({ phase: 'starting', source: request.kind, view, ...shown });
     };
+    const reached = (step: StartStep, fraction: number | null = null): void => {
+      progress = { step, fraction };
+      tell();
+    };
+    const openRecognizer = parts.openRecognizer({
+      modelUrl: options.modelUrl,
+      wasmUrl: options.wasmUrl,
+      backend: options.backend,
+      onProgress: ({ stage, loadedBytes, totalBytes }) => {
+        const known = stage === 'download' && totalBytes > 0;
+        reached(stage, known ? Math.min(1, loadedBytes / totalBytes) : null);
+      },
+    });
     tell();
-    const [opened, recognizer] = await Promise.all([
-      mine.keep(parts.openSource(request)).then((part) => {
-        source = part;
-        tell();
-        return part;
-      }),
-      mine.keep(
-        parts.openRecognizer({
-          modelUrl: options.modelUrl,
-          wasmUrl: options.wasmUrl,
-          backend: options.backend,
-          onProgress: ({ stage, loadedBytes, totalBytes }) => {
-            const known = stage === 'download' && totalBytes > 0;
-            progress = { step: stage, fraction: known ? Math.min(1, loadedBytes / totalBytes) : null };
-            tell();
-          },
-        }),
-      ),
-    ]);
-    progress = { step: 'face-detector', fraction: null };
-    tell();
+    const [recognizer] = await Promise.all([mine.keep(openRecognizer), early]);
+    reached('face-detector');
     const { cropPx } = recognizer.model.clip;
     const tracker = await mine.keep(parts.openFaceTracker({ assetsUrl: options.assetsUrl, cropPx }));
-    return { source: opened, recognizer, tracker };
+    if (early === null) reached('devices');
+    const source = await (early ?? openSource());
+    return { source, recognizer, tracker };
   }
 
   /** The loop: a look every few hundredths of a second; every hop a clip, if the last one has been read. */
@@ -177,7 +184,8 @@ export function createPipeline(options: PipelineOptions, parts: Parts = browserP
       if (level !== null && level > silentDb) soundMs = nowMs;
       const notices: Notice[] = [];
       if (!ended) {
-        if (looked && nowMs - faceMs > noFaceMs) notices.push('no-face');
+        if (source.pictureProblem !== null) notices.push('no-picture');
+        else if (looked && nowMs - faceMs > noFaceMs) notices.push('no-face');
         if (source.sound === null) notices.push(source.kind === 'camera' ? 'no-microphone' : 'no-sound');
         else if (nowMs - soundMs > noSoundMs) notices.push('no-sound');
         if (reading === null && notices.length === 0) notices.push('filling');

@@ -16,7 +16,7 @@ export interface Reading {
 }
 
 /** Things a running pipeline lacks; each is said in plain words and clears itself. */
-export type Notice = 'no-face' | 'no-sound' | 'no-microphone' | 'filling';
+export type Notice = 'no-face' | 'no-sound' | 'no-microphone' | 'no-picture' | 'filling';
 
 /** What a start waits for. */
 export type StartStep = 'devices' | 'face-detector' | 'backend' | 'download' | 'warm-up';
