@@ -174,6 +174,60 @@ describe('the recognizer', () => {
   });
 });
 
+/** Whether this browser offers any WebGPU, if only in software; says so when the tests below are skipped. */
+async function hasWebgpu(): Promise<boolean> {
+  const gpu = navigator.gpu as GPU | undefined;
+  const adapter = (await gpu?.requestAdapter()) ?? null;
+  if (adapter === null) console.warn('skipped: this browser offers no WebGPU adapter');
+  return adapter !== null;
+}
+
+describe('webgpu by name', () => {
+  test('reads as wasm does, and names its adapter', async (context) => {
+    if (!(await hasWebgpu())) context.skip();
+    const [onGpu, onWasm] = [await open({ backend: 'webgpu' }), await open()];
+    expect(onGpu.backend.reason).toMatch(/^webgpu: .+ \(webgpu in use\)$/);
+    for (const parts of ['both', 'face', 'voice'] as const) {
+      const gpu = (await onGpu.predict(clip(parts))).probabilities;
+      const wasm = (await onWasm.predict(clip(parts))).probabilities;
+      gpu.forEach((p, i) => {
+        expect(Math.abs(p - wasm[i]!)).toBeLessThan(1e-4);
+      });
+    }
+  });
+
+  test('a lost GPU ends the recognizer in plain words', async (context) => {
+    if (!(await hasWebgpu())) context.skip();
+    // The worker as it is, but its GPU device can be destroyed from here.
+    const prelude = `const request = GPUAdapter.prototype.requestDevice;
+      GPUAdapter.prototype.requestDevice = async function (...all) {
+        const device = await request.apply(this, all);
+        new BroadcastChannel('lose-gpu').onmessage = () => device.destroy();
+        return device;
+      };`;
+    const script = `import ${JSON.stringify(`data:text/javascript,${encodeURIComponent(prelude)}`)};
+      import ${JSON.stringify(new URL('./worker.ts?worker_file&type=module', import.meta.url).href)};`;
+    const recognizer = await open({
+      backend: 'webgpu',
+      createWorker: () =>
+        new Worker(URL.createObjectURL(new Blob([script], { type: 'text/javascript' })), { type: 'module' }),
+    });
+    const channel = new BroadcastChannel('lose-gpu');
+    channel.postMessage(null);
+    channel.close();
+    let problem: Problem | undefined;
+    // The loss takes a moment to arrive; until then clips are still answered.
+    while (problem === undefined) {
+      problem = await recognizer.predict(clip('face')).then(
+        () => undefined,
+        (error: unknown) => error as Problem,
+      );
+    }
+    expect(problem.kind).toBe('worker-failed');
+    expect(problem.message).toContain('The graphics processor stopped answering');
+  });
+});
+
 describe('opening', () => {
   test('a missing model', async () => {
     const { kind, message } = await problemOf(open({ modelUrl: `${folder}absent/` }));
