@@ -1,4 +1,4 @@
-// Sets up a tfjs backend in Node for tests and the golden command: its own kernels only where a caller registers them.
+// Sets up a tfjs backend in Node for tests: the composite ops, without our own kernels unless a caller registers them.
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { getBackend, ready, setBackend } from '@tensorflow/tfjs-core';
@@ -8,18 +8,13 @@ import { withTimeout } from '../base/timeout.ts';
 
 export type NodeBackend = 'cpu' | 'wasm';
 
-/** Folder of tfjs' wasm files, ending in a slash. */
-export function wasmFolder(): string {
-  const require = createRequire(import.meta.url);
-  return join(dirname(require.resolve('@tensorflow/tfjs-backend-wasm/package.json')), 'dist/');
-}
-
 let wasmPrepared = false;
 
 /** Makes `name` the current backend; wasm with one thread, since Node has none of tfjs' workers. */
 export async function useBackend(name: NodeBackend): Promise<void> {
   if (name === 'wasm' && !wasmPrepared) {
-    setWasmPaths(wasmFolder());
+    const require = createRequire(import.meta.url);
+    setWasmPaths(join(dirname(require.resolve('@tensorflow/tfjs-backend-wasm/package.json')), 'dist/'));
     setThreadsCount(1);
     wasmPrepared = true;
   }

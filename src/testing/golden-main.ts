@@ -3,6 +3,7 @@ import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import { Problem, toProblem } from '../base/errors.ts';
+import { startBackend } from '../train/backend.ts';
 import { useBackend } from './backends.ts';
 import { openGoldenBrowser } from './golden-browser.ts';
 import { holds } from './golden.ts';
@@ -33,6 +34,13 @@ async function loadChecks(): Promise<GoldenCheck[]> {
     checks.push(...found.map(([, check]) => check as GoldenCheck));
   }
   return checks;
+}
+
+/** Starts a backend in Node, wasm as the trainer does. @returns its kernels, in words */
+async function start(backend: Options['backend']): Promise<string> {
+  if (backend === 'wasm') return startBackend();
+  if (backend === 'cpu') await useBackend('cpu');
+  return '';
 }
 
 async function listFixtures(folder: string, only: string | undefined): Promise<string[]> {
@@ -117,7 +125,8 @@ async function main(folder: string, { backend, only }: Options): Promise<boolean
     } else planned.push({ fileName, check });
   }
 
-  console.log(`fixtures in ${folder} on ${backend}`);
+  const kernels = await start(backend);
+  console.log(`fixtures in ${folder} on ${backend}${kernels === '' ? '' : ` (${kernels})`}`);
   const header = [
     'fixture',
     'tensors',
@@ -140,7 +149,6 @@ async function main(folder: string, { backend, only }: Options): Promise<boolean
       await browser.close();
     }
   } else if (backend !== 'webgpu') {
-    await useBackend(backend);
     for (const { fileName, check } of planned) {
       passed = report(await runOne(folder, fileName, (fixture) => check.run(fixture))) && passed;
     }
