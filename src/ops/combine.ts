@@ -6,7 +6,6 @@ import {
   gather,
   mean,
   mul,
-  oneHot,
   relu,
   reshape,
   sigmoid,
@@ -19,6 +18,7 @@ import {
   sum,
   tanh,
   tensor1d,
+  tensor2d,
   tensor2d,
   zeros,
 } from '@tensorflow/tfjs-core';
@@ -68,7 +68,8 @@ export function tokenMean(x: Tensor3D): Tensor2D {
     (dy) => {
       // As a product with each clip's rows of 1/N: tfjs-wasm's tile took a quarter of a whole training step.
       const shares = new Float32Array(batch * tokens * batch);
-      for (let row = 0; row < batch * tokens; row++) shares[row * batch + Math.floor(row / tokens)] = 1 / tokens;
+      for (let row = 0; row < batch * tokens; row++)
+        shares[row * batch + Math.floor(row / tokens)] = 1 / tokens;
       return [reshape(gemm(tensor2d(shares, [batch * tokens, batch]), dy), [batch, tokens, width])];
     },
   );
@@ -135,16 +136,20 @@ export function biasWithoutKeys(first: Tensor | null, vBias: Tensor): Tensor1D {
  */
 export function selectClips<T extends Tensor>(x: T, indices: readonly number[]): T {
   const batch = defined(x.shape[0], 'batch');
-  const order = (): Tensor1D => tensor1d([...indices], 'int32');
   return differentiable<T>(
     [x],
-    () => gather(x, order()),
+    () => gather(x, tensor1d([...indices], 'int32')),
     [],
     (dy) => {
-      // tfjs-wasm has no scatter-add for float rows; a product with the one-hot order is one.
-      const choice = oneHot(order(), batch, 1, 0, 'float32') as Tensor2D;
+      // tfjs-wasm has no scatter-add for rows; a product with the one-hot order is one. (Its own oneHot is int32 only,
+      // whose bits its product would take for float32.)
+      const choice = new Float32Array(indices.length * batch);
+      indices.forEach((clip, row) => {
+        choice[row * batch + clip] = 1;
+      });
       const rows = reshape<Rank.R2>(dy, [indices.length, dy.size / indices.length]);
-      return [reshape(gemm(choice, rows, { transposeA: true }), x.shape)];
+      const product = gemm(tensor2d(choice, [indices.length, batch]), rows, { transposeA: true });
+      return [reshape(product, x.shape)];
     },
   );
 }
