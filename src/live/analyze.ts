@@ -71,7 +71,7 @@ export async function analyzeFile(
       if (!isReadable(clip, recognizer.model)) continue;
       const prediction = await recognizer.predict(clip);
       signal?.throwIfAborted();
-      const reading = toReading(clip, labels, prediction, clip.frames === null ? null : faceBox);
+      const reading = toReading(clip, labels, prediction, faceBox);
       readings.push(reading);
       onReading?.(reading);
     }

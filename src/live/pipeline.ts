@@ -184,7 +184,7 @@ export function createPipeline(options: PipelineOptions, parts: Parts = browserP
       if (level !== null && level > silentDb) soundMs = nowMs;
       const notices: Notice[] = [];
       if (!ended) {
-        if (source.pictureProblem !== null) notices.push('no-picture');
+        if (source.pictureProblem) notices.push('no-picture');
         else if (looked && nowMs - faceMs > noFaceMs) notices.push('no-face');
         if (source.sound === null) notices.push(source.kind === 'camera' ? 'no-microphone' : 'no-sound');
         else if (nowMs - soundMs > noSoundMs) notices.push('no-sound');
@@ -229,22 +229,19 @@ export function createPipeline(options: PipelineOptions, parts: Parts = browserP
       const roundMs = parts.nowMs();
       const seen = await look(source, tracker);
       if (mine.over) return;
-      if (seen !== null) {
-        // The detector's first look takes long: only from then on can a face be missed.
-        if (!looked) faceMs = seen.timeMs;
-        looked = true;
-        assembler.addFace(seen.timeMs, seen.face);
-        if (seen.face !== null) {
-          faceBox = Object.freeze({ ...seen.face.box });
-          faceMs = seen.timeMs;
-        }
-      }
       const nowMs = source.nowMs();
+      if (seen !== null) {
+        assembler.addFace(seen.timeMs, seen.face);
+        // The detector's first look takes long: only from then on can a face be missed.
+        if (!looked || seen.face !== null) faceMs = nowMs;
+        looked = true;
+        if (seen.face !== null) faceBox = Object.freeze({ ...seen.face.box });
+      }
       if (inFlight === null && (last || nowMs - cutMs >= hopMs)) {
         const clip = assembler.cut(nowMs);
         if (isReadable(clip, model)) {
           cutMs = nowMs;
-          const box = clip.frames === null ? null : faceBox;
+          const box = nowMs - faceMs <= holdFaceMs ? faceBox : null;
           inFlight = read(clip, box)
             .catch((error: unknown) => {
               fail(mine, source.kind, error);
