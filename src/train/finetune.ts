@@ -20,7 +20,7 @@ import { permutation, streamOf } from './sampler.ts';
 import { sharedBytes, sharedFloats } from './shared-array.ts';
 import { train } from './trainer.ts';
 import type { LogEntry, TrainingData } from './trainer.ts';
-import { listVoices, loadVoices } from './voices.ts';
+import { listVoices, loadVoices, withoutSilence } from './voices.ts';
 import type { VoiceClip } from './voices.ts';
 
 export interface FinetuneOptions {
@@ -51,11 +51,11 @@ export interface FinetuneOptions {
   readonly validateEvery: number;
 }
 
-/** How each size's clips are cut. CREMA-D has nothing above 5.5 kHz and FER+ is gray, so nano hears and sees no more. */
-export function clipSpecOf(size: SizeName, config: HicmaeConfig): ClipSpec {
+/** How our models' clips are cut. CREMA-D has nothing above 5.5 kHz and FER+ is gray, so they hear and see no more. */
+export function clipSpecOf(config: HicmaeConfig): ClipSpec {
   const { frameCount, cropPx } = config.video;
   const spanMs = officialClipSpec.frameCount * officialClipSpec.frameIntervalMs;
-  return { ...officialClipSpec, frameCount, cropPx, frameIntervalMs: spanMs / frameCount, color: 'gray', bandLimitHz: 5400, ...(size === 'micro' ? {} : {}) };
+  return { ...officialClipSpec, frameCount, cropPx, frameIntervalMs: spanMs / frameCount, color: 'gray', bandLimitHz: 5400 };
 }
 
 /** `count` faces of a set in a fixed random order. */
@@ -115,7 +115,9 @@ export async function loadTrainingData(options: FinetuneOptions, config: HicmaeC
     };
     const rest = listVoices(options.voices, { except: options.fold });
     for (const [why, count] of Object.entries(rest.dropped)) say(`voices left out: ${String(count)} ${why}`);
-    voices = await load(rest.clips, `all but fold ${String(options.fold)}`);
+    const all = await load(rest.clips, `all but fold ${String(options.fold)}`);
+    voices = withoutSilence(all);
+    if (voices.count < all.count) say(`voices left out: ${String(all.count - voices.count)} silent`);
     const held = listVoices(options.voices, { only: options.fold }).clips;
     const order = permutation(held.length, streamOf(0, 0, 1));
     validVoices = await load(Array.from(order.subarray(0, validationCount), (i) => held[i]!), `some of fold ${String(options.fold)}`);
@@ -171,7 +173,7 @@ export async function finetune(options: FinetuneOptions, say: (line: string) => 
   }
   if (!Number.isFinite(options.steps) || options.steps < 1) throw new Problem('unsupported-file', '--steps must be at least 1.');
   const config: HicmaeConfig = { ...sizes[options.size], classCount: emotions.length };
-  const clip = clipSpecOf(options.size, config);
+  const clip = clipSpecOf(config);
   // Where it is, how many threads' cores it has and how often it saves may change between sessions; the rest may not.
   const { out, resume, checkpointEvery, validateEvery, minutes, ...rest } = options;
   const identity: Record<string, string | number | boolean | null> = { ...rest, faces: rest.faces ?? null, voices: rest.voices ?? null };
@@ -258,13 +260,13 @@ export function finetuneCommand(say: (line: string) => void): Command {
     .requiredOption('--out <dir>', 'folder of the run: checkpoint, log; for example runs/nano')
     .option('--steps <count>', 'optimizer steps', whole(1, 10_000_000), 4000)
     .option('--minutes <minutes>', 'end after this much time, and the schedule with it (default: no limit)', number(0, 1e6), Infinity)
-    .option('--batch-faces <count>', 'faces per step, over all threads', whole(0, 4096), 96)
-    .option('--batch-voices <count>', 'voices per step, over all threads', whole(0, 4096), 48)
-    .option('--pairs <count>', 'faces and voices per step that are also read as pairs', whole(0, 4096), 24)
-    .option('--keep-faces <share>', "share of a face's patches kept in training, 0..1", number(0.05, 1), 0.75)
-    .option('--keep-voices <share>', "share of a voice's patches kept in training, 0..1", number(0.05, 1), 0.5)
+    .option('--batch-faces <count>', 'faces per step, over all threads', whole(0, 4096), 64)
+    .option('--batch-voices <count>', 'voices per step, over all threads', whole(0, 4096), 32)
+    .option('--pairs <count>', 'faces and voices per step that are also read as pairs', whole(0, 4096), 16)
+    .option('--keep-faces <share>', "share of a face's patches kept in training, 0..1", number(0.05, 1), 0.6)
+    .option('--keep-voices <share>', "share of a voice's patches kept in training, 0..1", number(0.05, 1), 0.45)
     .option('--lr <rate>', 'highest learning rate', number(0, 1), 1e-3)
-    .option('--warmup <steps>', 'steps of linear warm-up', whole(1, 1_000_000), 200)
+    .option('--warmup <steps>', 'steps of linear warm-up', whole(1, 1_000_000), 300)
     .option('--weight-decay <factor>', 'weight decay of matrices', number(0, 10), 0.05)
     .option('--layer-decay <factor>', 'learning rate factor from layer to layer (0.75 when starting from pre-training)', number(0.01, 1), 1)
     .option('--drop-path <rate>', "stochastic depth's rate in the deepest block", number(0, 0.9), 0.05)
@@ -275,7 +277,7 @@ export function finetuneCommand(say: (line: string) => void): Command {
     .addOption(new Option('--align <how>', "align faces by the page's detector (needs Chromium), or take the stills as they are").choices(['detect', 'as-is']).default('detect'))
     .option('--resume', 'go on from the checkpoint in --out', false)
     .option('--checkpoint-every <minutes>', 'minutes between checkpoints', number(0, 1e6), 3)
-    .option('--validate-every <steps>', 'steps between looks at small validation subsets', whole(1, 10_000_000), 200)
+    .option('--validate-every <steps>', 'steps between looks at small validation subsets', whole(1, 10_000_000), 250)
     .action(async (options: FinetuneOptions) => {
       let stop = false;
       process.once('SIGINT', () => {

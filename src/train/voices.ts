@@ -2,6 +2,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Problem } from '../base/errors.ts';
+import { logFloor } from '../clip/log-mel.ts';
 import { emotions } from '../model/labels.ts';
 import { readCache, sha256, writeCache } from './cache.ts';
 import { readCsv } from './csv.ts';
@@ -111,10 +112,8 @@ export async function loadVoices(
   threadCount: number,
   onProgress: (done: number, total: number) => void = () => undefined,
 ): Promise<VoiceSet> {
-  const listing = clips.map(({ path }) => {
-    const { size, mtimeMs } = statSync(path);
-    return `${path} ${String(size)} ${String(mtimeMs)}`;
-  });
+  // Names and sizes stand for the files: hashing every one would take longer than it is worth.
+  const listing = clips.map(({ clip, path }) => `${clip} ${String(statSync(path).size)}\n`);
   const name = `voices-${sha256(featureVersion, String(bandLimitHz), ...listing).slice(0, 24)}`;
   const count = clips.length;
   const start = sharedInts(count);
@@ -163,6 +162,24 @@ export async function loadVoices(
   writeCache(`${name}.mel`, new Uint8Array(mel.buffer));
   writeCache(`${name}.frames`, new Uint8Array(frames.buffer));
   return { count, mel, start, frames, labels };
+}
+
+/** The set without its silent clips: nothing of theirs rises clearly above the floor. */
+export function withoutSilence(set: VoiceSet): VoiceSet {
+  const loud = Array.from({ length: set.count }, (_, i) => i).filter((i) => {
+    const from = set.start[i]! * melBins;
+    return set.mel.subarray(from, from + set.frames[i]! * melBins).some((value) => value > (logFloor + 3) * melSteps);
+  });
+  if (loud.length === set.count) return set;
+  const start = sharedInts(loud.length);
+  const frames = sharedInts(loud.length);
+  const labels = sharedBytes(loud.length);
+  loud.forEach((from, i) => {
+    start[i] = set.start[from]!;
+    frames[i] = set.frames[from]!;
+    labels[i] = set.labels[from]!;
+  });
+  return { count: loud.length, mel: set.mel, start, frames, labels };
 }
 
 /** Reads a whole file or says which one cannot be read. */
