@@ -3,7 +3,13 @@
 import { setFlagsFromString } from 'node:v8';
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-wasm';
+import { attention } from '../attention.ts';
+import { defined } from '../../base/assert.ts';
+import { gelu } from '../gelu.ts';
+import { kernelNames } from '../kernels.ts';
 import type { KernelName } from '../kernels.ts';
+import { layerNorm } from '../layer-norm.ts';
+import { columnSum } from '../matmul.ts';
 import { registerWasmKernels } from './register.ts';
 
 setFlagsFromString('--experimental-wasm-relaxed-simd');
@@ -49,8 +55,8 @@ for (const [m, k, n] of [
     [false, true],
     [true, false],
   ] as const) {
-    const a = tf.randomNormal(transposeA ? [k, m] : [m, k]) as tf.Tensor2D;
-    const b = tf.randomNormal(transposeB ? [n, k] : [k, n]) as tf.Tensor2D;
+    const a = tf.randomNormal<tf.Rank.R2>(transposeA ? [k, m] : [m, k]);
+    const b = tf.randomNormal<tf.Rank.R2>(transposeB ? [n, k] : [k, n]);
     const label = `gemm ${m} x ${k} x ${n}${transposeA ? ' A^T' : ''}${transposeB ? ' B^T' : ''}`;
     duel(
       label,
@@ -61,54 +67,42 @@ for (const [m, k, n] of [
     tf.dispose([a, b]);
   }
 }
+const configs = kernelNames.map((name) => defined(tf.getKernel(name, 'wasm'), name));
+let enabled = true;
+
+/** An op with and without its kernel: the composite reference runs when the kernel is not registered. */
+function against(name: string, flop: number, op: () => unknown): void {
+  const switched = (on: boolean) => (): unknown => {
+    if (on !== enabled) {
+      for (const config of configs) {
+        if (on) tf.registerKernel(config);
+        else tf.unregisterKernel(config.kernelName, 'wasm');
+      }
+    }
+    enabled = on;
+    return op();
+  };
+  duel(name, flop, switched(true), switched(false));
+  switched(true)();
+}
+
 {
-  const a = tf.randomNormal([4000, 128]) as tf.Tensor2D;
-  const b = tf.randomNormal([4000, 512]) as tf.Tensor2D;
+  const a = tf.randomNormal<tf.Rank.R2>([4000, 128]);
+  const b = tf.randomNormal<tf.Rank.R2>([4000, 512]);
   duel(
     'gemm 128 x 4000 x 512 A^T (dW)',
     2 * 4000 * 128 * 512,
     () => run('HicmaeGemm', { a, b }, { transposeA: true, transposeB: false }),
     () => tf.matMul(tf.transpose(a), b),
   );
-  duel(
-    'column sum 4000 x 512',
-    0,
-    () => run('HicmaeColumnSum', { x: b }),
-    () => tf.sum(b, 0),
-  );
-  const gelu = (x: tf.Tensor): tf.Tensor =>
-    tf.mul(tf.mul(x, 0.5), tf.add(tf.erf(tf.mul(x, Math.SQRT1_2)), 1));
-  duel(
-    'gelu 4000 x 512',
-    0,
-    () => run('HicmaeGelu', { x: b }),
-    () => gelu(b),
-  );
-  duel(
-    'gelu gradient 4000 x 512',
-    0,
-    () => run('HicmaeGeluGrad', { x: b, dy: b }),
-    () => tf.grad(gelu)(b, b),
-  );
+  against('column sum 4000 x 512', 0, () => columnSum(b));
+  against('gelu 4000 x 512', 0, () => gelu(b));
+  against('gelu with gradient 4000 x 512', 0, () => tf.grad((x: tf.Tensor) => gelu(x))(b, b));
   const weight = tf.ones([128]);
   const bias = tf.zeros([128]);
-  const norm = (x: tf.Tensor, w: tf.Tensor, c: tf.Tensor): tf.Tensor => {
-    const { mean, variance } = tf.moments(x, -1, true);
-    return tf.add(tf.mul(tf.mul(tf.sub(x, mean), tf.rsqrt(tf.add(variance, 1e-5))), w), c);
-  };
-  const epsilon = 1e-5;
-  duel(
-    'layer norm 4000 x 128',
-    0,
-    () => run('HicmaeLayerNorm', { x: a, weight, bias }, { epsilon }),
-    () => norm(a, weight, bias),
-  );
-  duel(
-    'layer norm gradient 4000 x 128',
-    0,
-    () => run('HicmaeLayerNormGrad', { x: a, weight, dy: a }, { epsilon }),
-    () => tf.grads(norm)([a, weight, bias], a),
-  );
+  against('layer norm 4000 x 128', 0, () => layerNorm(a, weight, bias));
+  const norm = (x: tf.Tensor, w: tf.Tensor, c: tf.Tensor): tf.Tensor => layerNorm(x, w, c);
+  against('layer norm with gradient 4000 x 128', 0, () => tf.grads(norm)([a, weight, bias], a));
 }
 for (const [batch, queries, keys, heads, width] of [
   [110, 36, 36, 4, 32],
@@ -117,31 +111,17 @@ for (const [batch, queries, keys, heads, width] of [
   [1, 800, 128, 8, 64],
 ] as const) {
   const d = heads * width;
-  const [q, dy] = [tf.randomNormal([batch, queries, d]), tf.randomNormal([batch, queries, d])];
-  const [k, v] = [tf.randomNormal([batch, keys, d]), tf.randomNormal([batch, keys, d])];
-  const split = (x: tf.Tensor): tf.Tensor =>
-    tf.transpose(tf.reshape(x, [batch, -1, heads, width]), [0, 2, 1, 3]);
-  const stock = (x: tf.Tensor, y: tf.Tensor, z: tf.Tensor): tf.Tensor => {
-    const scores = tf.matMul(tf.mul(split(x), width ** -0.5), split(y), false, true);
-    return tf.reshape(tf.transpose(tf.matMul(tf.softmax(scores), split(z)), [0, 2, 1, 3]), [
-      batch,
-      queries,
-      d,
-    ]);
-  };
+  const [q, dy] = [tf.randomNormal<tf.Rank.R3>([batch, queries, d]), tf.randomNormal([batch, queries, d])];
+  const [k, v] = [
+    tf.randomNormal<tf.Rank.R3>([batch, keys, d]),
+    tf.randomNormal<tf.Rank.R3>([batch, keys, d]),
+  ];
   const flop = 4 * batch * queries * keys * d;
-  const label = `attention [${batch},${queries},${d}] to ${keys}, ${heads} heads`;
-  duel(
-    label,
-    flop,
-    () => run('HicmaeAttention', { q, k, v }, { heads }),
-    () => stock(q, k, v),
+  against(`attention [${batch},${queries},${d}] to ${keys}, ${heads} heads`, flop, () =>
+    attention(q, k, v, heads),
   );
-  duel(
-    '  gradient',
-    2.5 * flop,
-    () => run('HicmaeAttentionGrad', { q, k, v, dy }, { heads }),
-    batch === 1 ? undefined : () => tf.grads(stock)([q, k, v], dy),
-  );
+  const op = (x: tf.Tensor, y: tf.Tensor, z: tf.Tensor): tf.Tensor =>
+    attention(x as tf.Tensor3D, y as tf.Tensor3D, z as tf.Tensor3D, heads);
+  against('  with gradient', 3.5 * flop, () => tf.grads(op)([q, k, v], dy));
   tf.dispose([q, k, v, dy]);
 }
