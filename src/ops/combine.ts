@@ -19,7 +19,6 @@ import {
   tanh,
   tensor1d,
   tensor2d,
-  tensor2d,
   zeros,
 } from '@tensorflow/tfjs-core';
 import type { Rank, Tensor, Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
