@@ -34,17 +34,23 @@ export default defineConfig({
     {
       name: 'page',
       testIgnore: 'camera.spec.ts',
-      use: { launchOptions: { ...browser, args: [...chromiumArgs, '--deny-permission-prompts'] } },
+      use: {
+        launchOptions: {
+          ...browser,
+          args: [...chromiumArgs, '--use-fake-device-for-media-stream=device-count=0'],
+        },
+      },
     },
     {
       name: 'camera',
       testMatch: 'camera.spec.ts',
       use: {
+        permissions: ['camera', 'microphone'],
         launchOptions: {
           ...browser,
           args: [
             ...chromiumArgs,
-            '--use-fake-ui-for-media-stream',
+            '--deny-permission-prompts',
             '--use-fake-device-for-media-stream',
             `--use-file-for-fake-video-capture=${cameraVideoPath}`,
             `--use-file-for-fake-audio-capture=${cameraSoundPath}`,

@@ -59,3 +59,24 @@ test('leaving for another source releases the devices', async ({ recognizer, pag
     'ended',
   ]);
 });
+
+test.describe('without permission', () => {
+  test.use({ permissions: [] });
+
+  test('denied permission is explained', async ({ recognizer, page }) => {
+    await recognizer.open();
+    await recognizer.choose('Camera');
+    await recognizer.start();
+    await recognizer.expectPhase('failed');
+    const alert = page.getByRole('alert');
+    await expect(alert).toContainText('not allowed');
+    await expect(alert).toContainText('press Start again');
+    await recognizer.expectNoWorkers();
+    // From here the demo must still be one click away.
+    await recognizer.choose('Demo');
+    await expect(page.getByRole('button', { name: 'Start' })).toBeEnabled();
+    await recognizer.start();
+    await recognizer.readings(1);
+    await recognizer.stop();
+  });
+});
