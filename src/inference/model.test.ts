@@ -1,0 +1,104 @@
+import '@tensorflow/tfjs-backend-cpu';
+import { memory, setBackend } from '@tensorflow/tfjs-core';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { random } from '../base/random.ts';
+import { officialClipSpec } from '../clip/spec.ts';
+import type { ClipSpec } from '../clip/spec.ts';
+import { sizes } from '../model/config.ts';
+import type { HicmaeConfig } from '../model/config.ts';
+import { parameterShapes } from '../model/params.ts';
+import type { LoadedWeights } from '../weights/load.ts';
+import { blankClips, createModel, disposeModel, readClip } from './model.ts';
+
+const config: HicmaeConfig = { ...sizes.micro, classCount: 4 };
+
+function weights(
+  changes: { clip?: Partial<ClipSpec>; config?: Partial<HicmaeConfig>; missing?: boolean } = {},
+): LoadedWeights {
+  const stream = random(2);
+  const tensors = parameterShapes(config).map(({ name, shape }) => {
+    const size = shape.reduce((a, b) => a * b, 1);
+    return [name, { shape, data: Float32Array.from({ length: size }, () => 0.2 * stream.normal()) }] as const;
+  });
+  return {
+    manifest: {
+      format: 'hicmae-1',
+      name: 'test',
+      config: { ...config, ...changes.config },
+      labels: ['a', 'b', 'c', 'd'],
+      clip: { ...officialClipSpec, frameCount: 4, cropPx: 32, ...changes.clip },
+      missingModalities: changes.missing ?? true,
+      files: [],
+      provenance: {},
+    },
+    tensors: Object.fromEntries(tensors),
+  };
+}
+
+const noise = random(3);
+const frames = Uint8ClampedArray.from({ length: 4 * 32 * 32 * 3 }, () => noise.integer(256));
+const samples = Float32Array.from({ length: 40960 }, () => 0.1 * noise.normal());
+const clip = { endMs: 0, frames, samples };
+
+const read = async (loaded: LoadedWeights, given: Parameters<typeof readClip>[1]): Promise<number[]> => {
+  const model = createModel(loaded);
+  const { probabilities } = await readClip(model, given);
+  disposeModel(model);
+  return [...probabilities];
+};
+
+describe('a loaded model', () => {
+  beforeAll(async () => {
+    await setBackend('cpu');
+  });
+
+  test('reading leaves no tensor behind, and disposing leaves none at all', async () => {
+    const before = memory().numTensors;
+    const model = createModel(weights());
+    const loaded = memory().numTensors;
+    expect(loaded - before).toBe(parameterShapes(config).length);
+    await readClip(model, clip);
+    for (const blank of blankClips(model.manifest)) await readClip(model, blank);
+    await expect(readClip(model, { ...clip, frames: frames.subarray(3) })).rejects.toThrow(
+      'internal: the clip',
+    );
+    expect(memory().numTensors).toBe(loaded);
+    disposeModel(model);
+    expect(memory().numTensors).toBe(before);
+  });
+
+  test('feeds the model as its clip specification says: color and band limit matter', async () => {
+    const plain = await read(weights(), clip);
+    expect(plain.reduce((a, b) => a + b)).toBeCloseTo(1, 5);
+    expect(await read(weights({ clip: { color: 'gray' } }), clip)).not.toEqual(plain);
+    expect(await read(weights({ clip: { bandLimitHz: 2000 } }), clip)).not.toEqual(plain);
+  });
+
+  test('of a longer sound the newest part counts', async () => {
+    const longer = new Float32Array(50000);
+    longer.set(samples, 50000 - samples.length);
+    expect(await read(weights(), { ...clip, samples: longer })).toEqual(await read(weights(), clip));
+  });
+
+  test('warms up with each kind of clip that it reads', () => {
+    const kinds = (missing: boolean): [boolean, boolean][] =>
+      blankClips(weights({ missing }).manifest).map((blank) => [
+        blank.frames !== null,
+        blank.samples !== null,
+      ]);
+    expect(kinds(true)).toEqual([
+      [true, true],
+      [true, false],
+      [false, true],
+    ]);
+    expect(kinds(false)).toEqual([[true, true]]);
+  });
+
+  test('a head that is no classifier is refused', () => {
+    expect(() => createModel(weights({ config: { headActivation: 'tanh' } }))).toThrow('has a tanh head');
+  });
+
+  test('a clip without face and voice is our own bug', async () => {
+    await expect(read(weights(), { endMs: 0, frames: null, samples: null })).rejects.toThrow('internal:');
+  });
+});
