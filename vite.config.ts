@@ -41,6 +41,7 @@ export default defineConfig({
       '@tensorflow/tfjs-backend-webgpu',
       '@tensorflow/tfjs-core',
       'fft.js',
+      'lit',
     ],
   },
   build: { target: 'es2022', sourcemap: true },
