@@ -16,7 +16,8 @@ export function sha256(...parts: readonly (Uint8Array | string)[]): string {
 export function readCache(name: string, byteLength: number): Uint8Array | undefined {
   try {
     const bytes = readFileSync(join(folder, name));
-    return bytes.byteLength === byteLength ? bytes : undefined;
+    // A copy: the file's Buffer may lie inside a larger pool, and callers read its ArrayBuffer.
+    return bytes.byteLength === byteLength ? new Uint8Array(bytes) : undefined;
   } catch {
     return undefined;
   }
