@@ -26,6 +26,7 @@ export async function openFaceFinder(
   { range, minScore }: FinderOptions = liveFinder,
 ): Promise<FaceFinder> {
   const modelUrl = `${assetsUrl}face_detection_${range}_range.tflite`;
+  quietChatter();
   try {
     const response = await fetch(modelUrl);
     if (!response.ok) throw new Error(`${modelUrl} answered ${String(response.status)}`);
@@ -54,6 +55,19 @@ export async function openFaceFinder(
       `The face detector could not be loaded from ${assetsUrl} (${reason}). Reload the page; if that does not help, use a current browser.`,
       { cause: error },
     );
+  }
+}
+
+/** MediaPipe tells of its start by lines such as "INFO: Created ..." or "W1122 12:44:56.940999 ..." */
+const chatter = /^(INFO: |[IW]\d{4} |Graph (successfully|finished))/;
+
+/** Keeps that chatter, some of it sent as errors, out of the page's console; all else goes through. */
+function quietChatter(): void {
+  for (const level of ['log', 'info', 'warn', 'error'] as const) {
+    const write = console[level].bind(console);
+    console[level] = (...values: unknown[]): void => {
+      if (!(typeof values[0] === 'string' && chatter.test(values[0]))) write(...values);
+    };
   }
 }
 
