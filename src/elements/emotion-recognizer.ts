@@ -1,6 +1,5 @@
 // <emotion-recognizer>: the whole readout in one tag. Requests go to the pipeline, its snapshots come back down.
 import { html, LitElement, nothing } from 'lit';
-import type { PropertyValues } from 'lit';
 import { analyzeFile } from '../live/analyze.ts';
 import type { Analysis } from '../live/analyze.ts';
 import { createPipeline } from '../live/pipeline.ts';
@@ -117,7 +116,7 @@ export class EmotionRecognizer extends LitElement {
     this.stop();
   }
 
-  protected override firstUpdated(_changed: PropertyValues<this>): void {
+  protected override firstUpdated(): void {
     if (this.autostart) void this.start();
   }
 

@@ -14,12 +14,20 @@ export class StatusLine extends LitElement {
   static override styles = [
     theme,
     css`
+      :host {
+        container-type: inline-size;
+      }
       dl {
         display: grid;
-        grid-template-columns: repeat(auto-fit, minmax(6.1rem, 1fr));
+        grid-template-columns: repeat(2, 1fr);
         gap: 0.6rem 1rem;
         margin: 0;
         font-size: 0.8125rem;
+      }
+      @container (min-width: 28rem) {
+        dl {
+          grid-template-columns: 1.35fr 0.8fr 1.3fr 0.9fr 1.2fr;
+        }
       }
       dt {
         color: var(--_muted);
@@ -72,9 +80,9 @@ export class StatusLine extends LitElement {
   }
 }
 
-/** `Face + voice`, `Face` or `Voice`. */
+/** `Face and voice`, `Face` or `Voice`. */
 export function modalityWords(modalities: { readonly face: boolean; readonly voice: boolean }): string {
-  if (modalities.face && modalities.voice) return 'Face + voice';
+  if (modalities.face && modalities.voice) return 'Face and voice';
   return modalities.face ? 'Face only' : modalities.voice ? 'Voice only' : '–';
 }
 

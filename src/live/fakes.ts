@@ -38,14 +38,14 @@ export interface Bench {
   /** Names of the parts opened and closed, in order. */
   readonly log: string[];
   /** Settle these to let a start go on; settled already unless `gates` named them. */
-  readonly gates: Readonly<Record<'source' | 'recognizer' | 'tracker', Deferred<void>>>;
+  readonly gates: Readonly<Record<'source' | 'recognizer' | 'tracker', Deferred<undefined>>>;
   /** Every clip that was sent for a prediction, with the way to answer it. */
   readonly predictions: { readonly clip: Clip; readonly answer: Deferred<Prediction> }[];
   /** What the world shows; tests change it. */
   readonly world: { face: boolean; loudness: number; answerMs: number | null };
   readonly sourceEnd: Deferred<Problem | null>;
   /** Lets this much time pass, with everything that happens in it. */
-  pass(durationMs: number): Promise<void>;
+  readonly pass: (durationMs: number) => Promise<void>;
 }
 
 export function prediction(happy: number, modalities = { face: true, voice: true }): Prediction {
@@ -55,9 +55,13 @@ export function prediction(happy: number, modalities = { face: true, voice: true
 /** @param held parts that do not open before their gate is settled */
 export function bench(held: readonly ('source' | 'recognizer' | 'tracker')[] = []): Bench {
   const log: string[] = [];
-  const gates = { source: deferred<void>(), recognizer: deferred<void>(), tracker: deferred<void>() };
+  const gates = {
+    source: deferred<undefined>(),
+    recognizer: deferred<undefined>(),
+    tracker: deferred<undefined>(),
+  };
   for (const name of ['source', 'recognizer', 'tracker'] as const)
-    if (!held.includes(name)) gates[name].resolve();
+    if (!held.includes(name)) gates[name].resolve(undefined);
   const predictions: Bench['predictions'] = [];
   const world: Bench['world'] = { face: true, loudness: 0.1, answerMs: 0 };
   const sourceEnd = deferred<Problem | null>();

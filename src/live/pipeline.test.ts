@@ -72,7 +72,7 @@ describe('a start', () => {
       expect(pipeline.state.phase).toBe('starting');
       pipeline.stop();
       expect(pipeline.state.phase).toBe('idle');
-      gates[held].resolve();
+      gates[held].resolve(undefined);
       await started;
       await pass(100);
       expect(log).toContain(`open ${held}`);

@@ -50,13 +50,13 @@ const levelMs = 100;
 
 /** One start: what it opened, and whether it is over. */
 class Run {
-  over = false;
+  #over = false;
   readonly #opened: { close(): void }[] = [];
 
   /** Waits for a part and remembers to close it; a part that comes after the end is closed at once. */
   async keep<T extends { close(): void }>(opening: Promise<T>): Promise<T> {
     const part = await opening;
-    if (this.over) {
+    if (this.#over) {
       part.close();
       throw new Problem('internal', 'internal: this start was stopped');
     }
@@ -64,8 +64,12 @@ class Run {
     return part;
   }
 
+  isOver(): boolean {
+    return this.#over;
+  }
+
   end(): void {
-    this.over = true;
+    this.#over = true;
     for (const part of this.#opened.splice(0).reverse()) part.close();
   }
 }
@@ -81,7 +85,7 @@ export function createPipeline(options: PipelineOptions, parts: Parts = browserP
   }
 
   function fail(mine: Run, kind: SourceRequest['kind'], error: unknown): void {
-    if (mine.over) return;
+    if (mine.isOver()) return;
     mine.end();
     const { kind: problem, message } = toProblem(error);
     publish({ phase: 'failed', source: kind, problem: Object.freeze({ kind: problem, message }) });
@@ -89,7 +93,7 @@ export function createPipeline(options: PipelineOptions, parts: Parts = browserP
 
   function stop(): void {
     if (run === null) return;
-    const wasOver = run.over;
+    const wasOver = run.isOver();
     run.end();
     run = null;
     if (!wasOver) publish({ phase: 'idle', source: state.source });
@@ -124,7 +128,7 @@ export function createPipeline(options: PipelineOptions, parts: Parts = browserP
     };
     const early = request.kind === 'file' ? null : openSource();
     const tell = (): void => {
-      if (mine.over) return;
+      if (mine.isOver()) return;
       // Until the camera is open a permission may be asked for: that comes first.
       const shown =
         early !== null && view === null ? ({ step: 'devices', fraction: null } as const) : progress;
@@ -168,22 +172,21 @@ export function createPipeline(options: PipelineOptions, parts: Parts = browserP
     let hopMs = minHopMs;
     let meanMs: number | null = null;
     let cutMs = -Infinity;
-    let inFlight: Promise<void> | null = null;
-    let ended = false;
     let looked = false;
+    const now: { ended: boolean; inFlight: Promise<void> | null } = { ended: false, inFlight: null };
 
     void source.ended.then((problem) => {
       if (problem !== null) fail(mine, source.kind, problem);
-      ended = true;
+      now.ended = true;
     });
 
     const tell = (): void => {
-      if (mine.over) return;
+      if (mine.isOver()) return;
       const nowMs = source.nowMs();
       const level = source.sound === null ? null : levelDb(source.sound.read(nowMs, levelMs));
       if (level !== null && level > silentDb) soundMs = nowMs;
       const notices: Notice[] = [];
-      if (!ended) {
+      if (!now.ended) {
         if (source.pictureProblem) notices.push('no-picture');
         else if (looked && nowMs - faceMs > noFaceMs) notices.push('no-face');
         if (source.sound === null) notices.push(source.kind === 'camera' ? 'no-microphone' : 'no-sound');
@@ -206,7 +209,7 @@ export function createPipeline(options: PipelineOptions, parts: Parts = browserP
         reading,
         history,
         hopMs,
-        ended,
+        ended: now.ended,
       };
       publish(running);
     };
@@ -214,7 +217,7 @@ export function createPipeline(options: PipelineOptions, parts: Parts = browserP
     const read = async (clip: Clip, box: FaceBox | null): Promise<void> => {
       const startedMs = parts.nowMs();
       const prediction = await recognizer.predict(clip);
-      if (mine.over) return;
+      if (mine.isOver()) return;
       meanMs = meanPredictionMs(meanMs, parts.nowMs() - startedMs);
       hopMs = hopFor(meanMs);
       reading = smooth(reading, toReading(clip, model.labels, prediction, box));
@@ -223,12 +226,13 @@ export function createPipeline(options: PipelineOptions, parts: Parts = browserP
     };
 
     tell();
-    for (let last = false; !mine.over && !last;) {
+    for (let last = false; !mine.isOver() && !last;) {
       // The round after the end looks once more, so that the last moments are read too.
-      last = ended;
+      last = now.ended;
       const roundMs = parts.nowMs();
       const seen = await look(source, tracker);
-      if (mine.over) return;
+      if (last) await now.inFlight;
+      if (mine.isOver()) return;
       const nowMs = source.nowMs();
       if (seen !== null) {
         assembler.addFace(seen.timeMs, seen.face);
@@ -237,17 +241,17 @@ export function createPipeline(options: PipelineOptions, parts: Parts = browserP
         looked = true;
         if (seen.face !== null) faceBox = Object.freeze({ ...seen.face.box });
       }
-      if (inFlight === null && (last || nowMs - cutMs >= hopMs)) {
+      if (now.inFlight === null && nowMs - cutMs >= (last ? 1 : hopMs)) {
         const clip = assembler.cut(nowMs);
         if (isReadable(clip, model)) {
           cutMs = nowMs;
           const box = nowMs - faceMs <= holdFaceMs ? faceBox : null;
-          inFlight = read(clip, box)
+          now.inFlight = read(clip, box)
             .catch((error: unknown) => {
               fail(mine, source.kind, error);
             })
             .finally(() => {
-              inFlight = null;
+              now.inFlight = null;
             });
         } else if (nowMs - cutMs > smoothingGapMs) {
           // Nobody seen or heard for a while: the last reading is no longer about now.
@@ -257,7 +261,7 @@ export function createPipeline(options: PipelineOptions, parts: Parts = browserP
       tell();
       if (!last) await parts.sleep(Math.max(0, intervalMs - (parts.nowMs() - roundMs)));
     }
-    await inFlight;
+    await now.inFlight;
   }
 
   return {
