@@ -87,7 +87,7 @@ export function bindKernels(module: WebAssembly.Module, backend: WasmBackend): K
       if (byteCount > capacity) {
         if (pointer !== 0) backend.wasm._free(pointer);
         capacity = Math.ceil(byteCount / 65536) * 65536;
-        pointer = backend.wasm._malloc(capacity);
+        pointer = backend.wasm._malloc(capacity) >>> 0; // signed beyond 2 GiB
         if (pointer === 0) {
           capacity = 0;
           throw outOfMemory(byteCount);
