@@ -25,11 +25,16 @@ function toRow(points: FacePoints | null): number[] {
 
 function fromRow(row: Float32Array): FacePoints | null {
   const [ax = NaN, ay = 0, bx = 0, by = 0, cx = 0, cy = 0] = row;
-  return Number.isNaN(ax) ? null : { rightEye: { x: ax, y: ay }, leftEye: { x: bx, y: by }, mouth: { x: cx, y: cy } };
+  return Number.isNaN(ax)
+    ? null
+    : { rightEye: { x: ax, y: ay }, leftEye: { x: bx, y: by }, mouth: { x: cx, y: cy } };
 }
 
 /** The points of every still, from .cache/ or by the live path's detector in a headless Chromium. */
-export async function facePointsOf(stills: Stills, say: (line: string) => void): Promise<(FacePoints | null)[]> {
+export async function facePointsOf(
+  stills: Stills,
+  say: (line: string) => void,
+): Promise<(FacePoints | null)[]> {
   const { count, widthPx: width, heightPx: height, data } = stills;
   const name = `${sha256(pointsVersion, `${String(width)}x${String(height)}`, data).slice(0, 24)}.face-points`;
   let bytes = readCache(name, count * numbersPerFace * 4);
@@ -46,7 +51,9 @@ export async function facePointsOf(stills: Stills, say: (line: string) => void):
     writeCache(name, bytes);
   }
   const numbers = new Float32Array(bytes.slice().buffer);
-  return Array.from({ length: count }, (_, i) => fromRow(numbers.subarray(i * numbersPerFace, (i + 1) * numbersPerFace)));
+  return Array.from({ length: count }, (_, i) =>
+    fromRow(numbers.subarray(i * numbersPerFace, (i + 1) * numbersPerFace)),
+  );
 }
 
 /** How a split's faces are wanted. */
@@ -63,7 +70,10 @@ export interface FaceWish {
 }
 
 /** Reads, selects and aligns a split. */
-export async function loadFaces(wish: FaceWish, say: (line: string) => void): Promise<{ set: FaceSet; report: FaceReport }> {
+export async function loadFaces(
+  wish: FaceWish,
+  say: (line: string) => void,
+): Promise<{ set: FaceSet; report: FaceReport }> {
   const stills = readStills(wish.folder, wish.split);
   const selection = selectRows(stills, wish.ties);
   const points = wish.align === 'detect' ? await facePointsOf(stills, say) : null;

@@ -21,7 +21,10 @@ export async function startBackend(): Promise<string> {
   const folder = dirname(createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm'));
   setWasmPaths(join(folder, '/'));
   if (!(await setBackend('wasm'))) {
-    throw new Problem('worker-failed', 'The wasm backend of TensorFlow.js did not start; run npm ci again and use Node 20.19 or newer.');
+    throw new Problem(
+      'worker-failed',
+      'The wasm backend of TensorFlow.js did not start; run npm ci again and use Node 20.19 or newer.',
+    );
   }
   return (await registerWasmKernels()).reason;
 }

@@ -47,11 +47,17 @@ export function writeCheckpoint(run: string, state: RunState, arrays: RunArrays)
 export function readCheckpoint(run: string): { state: RunState; arrays: RunArrays } {
   const path = checkpointPath(run);
   if (!existsSync(path)) {
-    throw new Problem('unsupported-file', `${path} does not exist: ${run} is no run of finetune, or it has not written a checkpoint yet.`);
+    throw new Problem(
+      'unsupported-file',
+      `${path} does not exist: ${run} is no run of finetune, or it has not written a checkpoint yet.`,
+    );
   }
   const bytes = readFileSync(path);
   const damaged = (what: string): Problem =>
-    new Problem('unsupported-file', `${path} ${what}; wanted a checkpoint of this version of finetune. Start the run anew.`);
+    new Problem(
+      'unsupported-file',
+      `${path} ${what}; wanted a checkpoint of this version of finetune. Start the run anew.`,
+    );
   let state: RunState & { magic: string };
   const headerLength = bytes.length < 4 ? 0 : bytes.readUInt32LE(0);
   try {
@@ -62,7 +68,8 @@ export function readCheckpoint(run: string): { state: RunState; arrays: RunArray
   if (state.magic !== magic) throw damaged('is of another format');
   const { total } = slotsOf(state.config);
   const body = bytes.subarray(4 + headerLength);
-  if (body.length !== total * 16) throw damaged(`holds ${String(body.length)} bytes of numbers instead of ${String(total * 16)}`);
+  if (body.length !== total * 16)
+    throw damaged(`holds ${String(body.length)} bytes of numbers instead of ${String(total * 16)}`);
   const numbers = new Float32Array(new Uint8Array(body).buffer);
   const part = (i: number): Float32Array => numbers.slice(i * total, (i + 1) * total);
   return { state, arrays: { params: part(0), moment1: part(1), moment2: part(2), average: part(3) } };

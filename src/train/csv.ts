@@ -30,7 +30,10 @@ function splitLine(line: string): string[] {
 
 /** Parses a table; lines end in LF or CRLF, empty lines are skipped, a byte-order mark is dropped. */
 export function parseCsv(text: string): Table {
-  const lines = text.replace(/^\uFEFF/, '').split(/\r?\n/).filter((line) => line.trim() !== '');
+  const lines = text
+    .replace(/^\uFEFF/, '')
+    .split(/\r?\n/)
+    .filter((line) => line.trim() !== '');
   const columns = splitLine(lines[0] ?? '');
   const rows = lines.slice(1).map((line) => {
     const cells = splitLine(line);
@@ -45,7 +48,9 @@ export function readCsv(path: string, needed: readonly string[]): Table {
   try {
     text = readFileSync(path, 'utf8');
   } catch (error) {
-    throw new Problem('unsupported-file', `Cannot read the label table ${path}: ${String(error)}`, { cause: error });
+    throw new Problem('unsupported-file', `Cannot read the label table ${path}: ${String(error)}`, {
+      cause: error,
+    });
   }
   const table = parseCsv(text);
   const missing = needed.filter((column) => !table.columns.includes(column));

@@ -17,10 +17,15 @@ async function decode(path: string): Promise<Float32Array> {
   await decoder.reset();
   const [first, ...others] = channelData;
   if (first === undefined || first.length === 0) {
-    throw new Problem('unsupported-file', `${path} holds no Opus sound (${errors[0]?.message ?? 'nothing was decoded'}). Is the file whole?`);
+    throw new Problem(
+      'unsupported-file',
+      `${path} holds no Opus sound (${errors[0]?.message ?? 'nothing was decoded'}). Is the file whole?`,
+    );
   }
   if (others.length === 0) return first;
-  return first.map((value, i) => (value + others.reduce((sum, channel) => sum + (channel[i] ?? 0), 0)) / channelData.length);
+  return first.map(
+    (value, i) => (value + others.reduce((sum, channel) => sum + (channel[i] ?? 0), 0)) / channelData.length,
+  );
 }
 
 serve<DecodeRequest, DecodeReply>(async ({ paths, bandLimitHz }) => {

@@ -95,10 +95,12 @@ export function pairByLabel(faces: FaceSet, voices: VoiceSet, seed: number): Int
   });
 }
 
-const first = (count: number, limit: number | undefined): Int32Array => Int32Array.from({ length: Math.min(count, limit ?? count) }, (_, i) => i);
+const first = (count: number, limit: number | undefined): Int32Array =>
+  Int32Array.from({ length: Math.min(count, limit ?? count) }, (_, i) => i);
 
 const protocols = {
-  faces: 'Each still is a clip of identical frames, the voice absent. Rows whose most voted label is tied, or is unknown, not_a_face or contempt, are left out.',
+  faces:
+    'Each still is a clip of identical frames, the voice absent. Rows whose most voted label is tied, or is unknown, not_a_face or contempt, are left out.',
   voices:
     'Mean of the probabilities of the first and the last 2.56 s of a clip, the face absent; a shorter clip is read once, in the middle of silence.',
   pairs:
@@ -109,25 +111,44 @@ const protocols = {
 export async function evaluate(options: EvaluateOptions, say: (line: string) => void): Promise<Evaluation> {
   const { faces: faceFolder, voices: voiceFolder } = options;
   if (faceFolder === undefined && voiceFolder === undefined) {
-    throw new Problem('unsupported-file', 'Nothing to score on: give --faces DIR, --voices DIR, or --pairs with both.');
+    throw new Problem(
+      'unsupported-file',
+      'Nothing to score on: give --faces DIR, --voices DIR, or --pairs with both.',
+    );
   }
   if (options.pairs && (faceFolder === undefined || voiceFolder === undefined)) {
     throw new Problem('unsupported-file', '--pairs needs both --faces DIR and --voices DIR.');
   }
   if (!options.pairs && faceFolder !== undefined && voiceFolder !== undefined) {
-    throw new Problem('unsupported-file', 'Got --faces and --voices: add --pairs to score them paired by label, or give one of them.');
+    throw new Problem(
+      'unsupported-file',
+      'Got --faces and --voices: add --pairs to score them paired by label, or give one of them.',
+    );
   }
   const { manifest, flat } = await readModel(options.model);
   const { config, clip } = manifest;
   if (manifest.labels.join() !== emotions.join()) {
-    throw new Problem('model-invalid', `${options.model} names ${manifest.labels.join(', ')}; evaluate scores models of ${emotions.join(', ')}.`);
+    throw new Problem(
+      'model-invalid',
+      `${options.model} names ${manifest.labels.join(', ')}; evaluate scores models of ${emotions.join(', ')}.`,
+    );
   }
   let faces: FaceSet | null = null;
   let report: FaceReport | null = null;
   const dropped: Record<string, number> = {};
   if (faceFolder !== undefined) {
     const { cropPx } = config.video;
-    const loaded = await loadFaces({ folder: faceFolder, split: options.split, ties: 'drop', cropPx, sidePx: cropPx, align: options.align }, say);
+    const loaded = await loadFaces(
+      {
+        folder: faceFolder,
+        split: options.split,
+        ties: 'drop',
+        cropPx,
+        sidePx: cropPx,
+        align: options.align,
+      },
+      say,
+    );
     faces = loaded.set;
     report = loaded.report;
     for (const [why, count] of Object.entries(report.dropped)) dropped[`faces: ${why}`] = count;
@@ -149,19 +170,41 @@ export async function evaluate(options: EvaluateOptions, say: (line: string) => 
     voiceIds = kept;
   }
   const rows = await withThreads(
-    { config, bandLimitHz: clip.bandLimitHz, params: flat, average: flat, gradients: sharedFloats(0), faces: null, voices: null, validFaces: faces, validVoices: voices, thread: 0, threadCount: 1, step: null },
+    {
+      config,
+      bandLimitHz: clip.bandLimitHz,
+      params: flat,
+      average: flat,
+      gradients: sharedFloats(0),
+      faces: null,
+      voices: null,
+      validFaces: faces,
+      validVoices: voices,
+      thread: 0,
+      threadCount: 1,
+      step: null,
+    },
     options.threads,
     async (threads) => {
       const rows = await probabilities(threads, faceIds, voiceIds, 0, progress('scored', say));
       if (!voices || !voiceIds) return rows;
       // The second view of those that are longer than a window.
       const long = Array.from(voiceIds.keys()).filter((i) => voices.frames[voiceIds[i]!]! > soundFrames);
-      const second = await probabilities(threads, faceIds && Int32Array.from(long, (i) => faceIds[i]!), Int32Array.from(long, (i) => voiceIds[i]!), 1, progress('scored, second view', say));
+      const second = await probabilities(
+        threads,
+        faceIds && Int32Array.from(long, (i) => faceIds[i]!),
+        Int32Array.from(long, (i) => voiceIds[i]!),
+        1,
+        progress('scored, second view', say),
+      );
       long.forEach((i, k) => (rows[i] = meanOfRows([rows[i]!, second[k]!])));
       return rows;
     },
   );
-  const labels = voices && voiceIds ? Array.from(voiceIds, (i) => voices.labels[i]!) : Array.from(faceIds ?? [], (i) => faces!.labels[i]!);
+  const labels =
+    voices && voiceIds
+      ? Array.from(voiceIds, (i) => voices.labels[i]!)
+      : Array.from(faceIds ?? [], (i) => faces!.labels[i]!);
   const scores = scoreClassification(rows, labels, emotions.length);
   const task = options.pairs ? 'pairs' : faces ? 'faces' : 'voices';
   const result: Evaluation = {
@@ -219,13 +262,19 @@ function print(result: Evaluation, scores: ClassificationScores, say: (line: str
   say(result.protocol);
   const dropped = Object.entries(result.dropped).map(([why, count]) => `${String(count)} ${why}`);
   if (dropped.length > 0) say(`Left out: ${dropped.join('; ')}.`);
-  if (result.undetectedFaces !== null) say(`No face detected in ${String(result.undetectedFaces)} stills; they are scored as they are.`);
-  if (result.missingLabels.length > 0) say(`The data has no ${result.missingLabels.join(', ')}: left out of the means.`);
+  if (result.undetectedFaces !== null)
+    say(`No face detected in ${String(result.undetectedFaces)} stills; they are scored as they are.`);
+  if (result.missingLabels.length > 0)
+    say(`The data has no ${result.missingLabels.join(', ')}: left out of the means.`);
   say(`true \\ read ${emotions.map((label) => label.padStart(9)).join('')}   recall %`);
   scores.confusion.forEach((row, c) => {
-    say(`${(emotions[c] ?? '').padEnd(11)} ${row.map((count) => String(count).padStart(9)).join('')}   ${percent(scores.recall[c] ?? null).padStart(8)}`);
+    say(
+      `${(emotions[c] ?? '').padEnd(11)} ${row.map((count) => String(count).padStart(9)).join('')}   ${percent(scores.recall[c] ?? null).padStart(8)}`,
+    );
   });
-  say(`${result.task}: n ${String(result.n)}, accuracy (WAR) ${percent(result.war)} %, UAR ${percent(result.uar)} %`);
+  say(
+    `${result.task}: n ${String(result.n)}, accuracy (WAR) ${percent(result.war)} %, UAR ${percent(result.uar)} %`,
+  );
 }
 
 export function evaluateCommand(say: (line: string) => void): Command {
@@ -234,14 +283,24 @@ export function evaluateCommand(say: (line: string) => void): Command {
     .requiredOption('--model <dir>', 'model folder, for example models/nano')
     .option('--faces <dir>', 'faces laid out like FER+: SPLIT-images.npy.gz, SPLIT-votes.csv')
     .option('--split <name>', 'split of the faces', 'valid')
-    .option('--voices <dir>', 'voices laid out like CREMA-D: clips.csv (clip, emotion, and fold if one is chosen), audio/CLIP.opus')
+    .option(
+      '--voices <dir>',
+      'voices laid out like CREMA-D: clips.csv (clip, emotion, and fold if one is chosen), audio/CLIP.opus',
+    )
     .option('--fold <number>', 'score this fold of the voices only (default: all clips)', whole(1, 1000))
     .option('--pairs', 'score --faces and --voices paired by label: synthetic pairs', false)
     .option('--json <file>', 'also write the scores to this file')
     .option('--seed <number>', 'decides which face goes with which voice in --pairs', whole(0, 2 ** 31), 1)
     .option('--threads <count>', 'worker threads', whole(1, 64), Math.min(2, availableParallelism()))
     .option('--limit <count>', 'score only the first so many faces or voices (default: all)', number(1, 1e9))
-    .addOption(new Option('--align <how>', "align faces by the page's detector (needs Chromium), or take the stills as they are").choices(['detect', 'as-is']).default('detect'))
+    .addOption(
+      new Option(
+        '--align <how>',
+        "align faces by the page's detector (needs Chromium), or take the stills as they are",
+      )
+        .choices(['detect', 'as-is'])
+        .default('detect'),
+    )
     .action(async (options: EvaluateOptions) => {
       await evaluate(options, say);
     });

@@ -19,7 +19,10 @@ export async function exportRun(options: ExportOptions, say: (line: string) => v
   const { state, arrays } = readCheckpoint(options.run);
   const flat = options.weights === 'average' ? arrays.average : arrays.params;
   const tensors: TensorMap = Object.fromEntries(
-    slotsOf(state.config).slots.map(({ name, shape, offset, length }) => [name, { shape, data: flat.slice(offset, offset + length) }]),
+    slotsOf(state.config).slots.map(({ name, shape, offset, length }) => [
+      name,
+      { shape, data: flat.slice(offset, offset + length) },
+    ]),
   );
   const packed = await packWeights(tensors, options.dtype, {
     name: basename(resolve(options.out)),
@@ -44,8 +47,19 @@ export function exportCommand(say: (line: string) => void): Command {
   return new Command('export')
     .description("Write a run's weights as a model folder: manifest.json and model.safetensors.")
     .requiredOption('--run <dir>', 'folder of a finetune run')
-    .requiredOption('--out <dir>', 'model folder to write; its last part names the model, for example models/nano')
-    .addOption(new Option('--dtype <type>', 'how numbers are stored; F16 halves the download').choices(['F16', 'F32']).default('F16'))
-    .addOption(new Option('--weights <which>', "the weights' running average or the last step's").choices(['average', 'last']).default('average'))
+    .requiredOption(
+      '--out <dir>',
+      'model folder to write; its last part names the model, for example models/nano',
+    )
+    .addOption(
+      new Option('--dtype <type>', 'how numbers are stored; F16 halves the download')
+        .choices(['F16', 'F32'])
+        .default('F16'),
+    )
+    .addOption(
+      new Option('--weights <which>', "the weights' running average or the last step's")
+        .choices(['average', 'last'])
+        .default('average'),
+    )
     .action((options: ExportOptions) => exportRun(options, say));
 }

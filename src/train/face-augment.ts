@@ -113,7 +113,16 @@ export function facePatcher(config: HicmaeConfig): FacePatcher {
   const spread = (random: Random, limit: number): number => (random.uniform() * 2 - 1) * limit;
   return {
     fill(set, index, positions, patches, offset, random, augmentation) {
-      const none = { rotationDeg: 0, scale: 0, shiftPx: 0, contrast: 0, brightness: 0, flip: 0, blur: 0, motion: 0 };
+      const none = {
+        rotationDeg: 0,
+        scale: 0,
+        shiftPx: 0,
+        contrast: 0,
+        brightness: 0,
+        flip: 0,
+        blur: 0,
+        motion: 0,
+      };
       const limits = augmentation ?? none;
       const angle = (spread(random, limits.rotationDeg) * Math.PI) / 180;
       const scale = Math.exp(spread(random, limits.scale));
@@ -135,7 +144,15 @@ export function facePatcher(config: HicmaeConfig): FacePatcher {
           frame.set(frames[0]!);
           return;
         }
-        const moved = t === 0 ? warp : { ...warp, x: warp.x + spread(random, 0.7), y: warp.y + spread(random, 0.7), offset: warp.offset + spread(random, 4) };
+        const moved =
+          t === 0
+            ? warp
+            : {
+                ...warp,
+                x: warp.x + spread(random, 0.7),
+                y: warp.y + spread(random, 0.7),
+                offset: warp.offset + spread(random, 4),
+              };
         sample(set, index, moved, cropPx, frame);
         if (blurred) blur(frame, cropPx, scratch);
       });
@@ -153,7 +170,8 @@ export function facePatcher(config: HicmaeConfig): FacePatcher {
             const frame = frames[t]!;
             let at = to + (c * tubeletFrames + t) * pixels;
             for (let y = 0; y < patchPx; y++)
-              for (let x = 0, from = (top + y) * cropPx + left; x < patchPx; x++) patches[at++] = frame[from++]! * factor + bias;
+              for (let x = 0, from = (top + y) * cropPx + left; x < patchPx; x++)
+                patches[at++] = frame[from++]! * factor + bias;
           }
         }
       });

@@ -46,24 +46,36 @@ export function readStills(folder: string, split: string): Stills {
   const plain = join(folder, `${split}-images.npy`);
   const imagePath = existsSync(zipped) || !existsSync(plain) ? zipped : plain;
   if (!existsSync(imagePath)) {
-    throw new Problem('unsupported-file', `No faces: ${zipped} does not exist. Give a folder laid out like FER+ and one of its splits.`);
+    throw new Problem(
+      'unsupported-file',
+      `No faces: ${zipped} does not exist. Give a folder laid out like FER+ and one of its splits.`,
+    );
   }
   const { shape, data } = readNpyBytes(imagePath);
   const [count = 0, heightPx = 0, widthPx = 0] = shape;
   if (shape.length !== 3 || heightPx < 8 || widthPx < 8) {
-    throw new Problem('unsupported-file', `${imagePath} has the shape [${shape.join(', ')}]; wanted [faces, height, width], gray.`);
+    throw new Problem(
+      'unsupported-file',
+      `${imagePath} has the shape [${shape.join(', ')}]; wanted [faces, height, width], gray.`,
+    );
   }
   const votesPath = join(folder, `${split}-votes.csv`);
   const columns = [...voteColumns, ...otherColumns];
   const { rows } = readCsv(votesPath, columns);
   if (rows.length !== count) {
-    throw new Problem('unsupported-file', `${votesPath} has ${String(rows.length)} rows for ${String(count)} faces in ${imagePath}; wanted one each.`);
+    throw new Problem(
+      'unsupported-file',
+      `${votesPath} has ${String(rows.length)} rows for ${String(count)} faces in ${imagePath}; wanted one each.`,
+    );
   }
   const votes = rows.map((row, i) =>
     columns.map((column) => {
       const value = Number(row[column]);
       if (!Number.isFinite(value) || value < 0) {
-        throw new Problem('unsupported-file', `${votesPath} row ${String(i + 2)}: ${column} is "${row[column] ?? ''}"; wanted a count of votes.`);
+        throw new Problem(
+          'unsupported-file',
+          `${votesPath} row ${String(i + 2)}: ${column} is "${row[column] ?? ''}"; wanted a count of votes.`,
+        );
       }
       return value;
     }),
@@ -84,7 +96,8 @@ export function verdict(votes: readonly number[], ties: 'keep' | 'drop'): Verdic
   if (most === 0) return { dropped: 'no votes' };
   if (top.length > 1 && ties === 'drop') return { dropped: 'tied' };
   const first = top[0] ?? 0;
-  if (first >= emotions.length) return { dropped: `plurality ${otherColumns[first - emotions.length] ?? 'other'}` };
+  if (first >= emotions.length)
+    return { dropped: `plurality ${otherColumns[first - emotions.length] ?? 'other'}` };
   return { label: first };
 }
 
@@ -119,7 +132,11 @@ function withMargin(points: FacePoints, picture: Picture, cropPx: number, sidePx
     const y = p.y * sidePx - s.ty - margin;
     return { x: (s.a * x + s.b * y) / squared / width, y: (s.a * y - s.b * x) / squared / height };
   };
-  return { rightEye: back(canonicalPoints.rightEye), leftEye: back(canonicalPoints.leftEye), mouth: back(canonicalPoints.mouth) };
+  return {
+    rightEye: back(canonicalPoints.rightEye),
+    leftEye: back(canonicalPoints.leftEye),
+    mouth: back(canonicalPoints.mouth),
+  };
 }
 
 /**
@@ -149,7 +166,11 @@ export function alignStills(
       channels: 1,
     };
     const found = points?.[row] ?? canonicalPoints;
-    const crop = alignFace(picture, sidePx === cropPx ? found : withMargin(found, picture, cropPx, sidePx), sidePx);
+    const crop = alignFace(
+      picture,
+      sidePx === cropPx ? found : withMargin(found, picture, cropPx, sidePx),
+      sidePx,
+    );
     for (let p = 0; p < size; p++) gray[i * size + p] = crop[p * 3] ?? 0;
     const votes = (stills.votes[row] ?? []).slice(0, emotions.length);
     const sum = votes.reduce((a, b) => a + b, 0);

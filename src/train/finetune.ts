@@ -55,7 +55,14 @@ export interface FinetuneOptions {
 export function clipSpecOf(config: HicmaeConfig): ClipSpec {
   const { frameCount, cropPx } = config.video;
   const spanMs = officialClipSpec.frameCount * officialClipSpec.frameIntervalMs;
-  return { ...officialClipSpec, frameCount, cropPx, frameIntervalMs: spanMs / frameCount, color: 'gray', bandLimitHz: 5400 };
+  return {
+    ...officialClipSpec,
+    frameCount,
+    cropPx,
+    frameIntervalMs: spanMs / frameCount,
+    color: 'gray',
+    bandLimitHz: 5400,
+  };
 }
 
 /** `count` faces of a set in a fixed random order. */
@@ -76,7 +83,10 @@ function someFaces(set: FaceSet, count: number): FaceSet {
 
 function describe(report: FaceReport): string {
   const dropped = Object.entries(report.dropped).map(([why, count]) => `${String(count)} ${why}`);
-  const undetected = report.undetected === null ? 'taken as they are' : `${String(report.undetected)} without a detected face, taken as they are`;
+  const undetected =
+    report.undetected === null
+      ? 'taken as they are'
+      : `${String(report.undetected)} without a detected face, taken as they are`;
   return `${String(report.rows)} rows, left out: ${dropped.join(', ') || 'none'}; ${undetected}`;
 }
 
@@ -84,7 +94,12 @@ const marginFactor = 4 / 3;
 const validationCount = 400;
 
 /** Reads all data of a run into shared memory. */
-export async function loadTrainingData(options: FinetuneOptions, config: HicmaeConfig, clip: ClipSpec, say: (line: string) => void): Promise<TrainingData> {
+export async function loadTrainingData(
+  options: FinetuneOptions,
+  config: HicmaeConfig,
+  clip: ClipSpec,
+  say: (line: string) => void,
+): Promise<TrainingData> {
   let faces: FaceSet | null = null;
   let validFaces: FaceSet | null = null;
   if (options.faces !== undefined) {
@@ -120,22 +135,34 @@ export async function loadTrainingData(options: FinetuneOptions, config: HicmaeC
     if (voices.count < all.count) say(`voices left out: ${String(all.count - voices.count)} silent`);
     const held = listVoices(options.voices, { only: options.fold }).clips;
     const order = permutation(held.length, streamOf(0, 0, 1));
-    validVoices = await load(Array.from(order.subarray(0, validationCount), (i) => held[i]!), `some of fold ${String(options.fold)}`);
+    validVoices = await load(
+      Array.from(order.subarray(0, validationCount), (i) => held[i]!),
+      `some of fold ${String(options.fold)}`,
+    );
   }
   return { faces, voices, validFaces, validVoices };
 }
 
-const percent = (value: string | number | null | undefined): string => (typeof value === 'number' ? `${(value * 100).toFixed(1)} %` : '-');
-const short = (value: string | number | null | undefined): string => (typeof value === 'number' ? value.toFixed(3) : '-');
+const percent = (value: string | number | null | undefined): string =>
+  typeof value === 'number' ? `${(value * 100).toFixed(1)} %` : '-';
+const short = (value: string | number | null | undefined): string =>
+  typeof value === 'number' ? value.toFixed(3) : '-';
 
 /** The log's two faces: every entry as a line of JSON in the run's folder, a line now and then for a person. */
-function logger(path: string, options: FinetuneOptions, say: (line: string) => void): (entry: LogEntry) => void {
+function logger(
+  path: string,
+  options: FinetuneOptions,
+  say: (line: string) => void,
+): (entry: LogEntry) => void {
   let said = 0;
   let steps = 0;
   let since = Date.now();
   return (entry) => {
     appendFileSync(path, `${JSON.stringify({ time: new Date().toISOString(), ...entry })}\n`);
-    if (entry['event'] === 'start') say(`${String(entry['parameters'])} parameters, ${String(entry['threads'])} threads, ${String(entry['backend'])}`);
+    if (entry['event'] === 'start')
+      say(
+        `${String(entry['parameters'])} parameters, ${String(entry['threads'])} threads, ${String(entry['backend'])}`,
+      );
     if (entry['event'] === 'validation') {
       say(
         `step ${String(entry['step'])} validation: faces ${percent(entry['facesWar'])} accuracy, ${percent(entry['facesUar'])} UAR; ` +
@@ -159,33 +186,58 @@ function logger(path: string, options: FinetuneOptions, say: (line: string) => v
 }
 
 /** Runs the command; `say` prints progress. */
-export async function finetune(options: FinetuneOptions, say: (line: string) => void, stopping: () => boolean = () => false): Promise<void> {
+export async function finetune(
+  options: FinetuneOptions,
+  say: (line: string) => void,
+  stopping: () => boolean = () => false,
+): Promise<void> {
   if (options.faces === undefined && options.voices === undefined) {
     throw new Problem('unsupported-file', 'Nothing to train on: give --faces DIR, --voices DIR or both.');
   }
-  for (const [name, count] of [['--batch-faces', options.batchFaces], ['--batch-voices', options.batchVoices], ['--pairs', options.pairs]] as const) {
+  for (const [name, count] of [
+    ['--batch-faces', options.batchFaces],
+    ['--batch-voices', options.batchVoices],
+    ['--pairs', options.pairs],
+  ] as const) {
     if (count % options.threads !== 0) {
-      throw new Problem('unsupported-file', `${name} ${String(count)} does not divide evenly among ${String(options.threads)} threads.`);
+      throw new Problem(
+        'unsupported-file',
+        `${name} ${String(count)} does not divide evenly among ${String(options.threads)} threads.`,
+      );
     }
   }
   if (options.pairs > Math.min(options.batchFaces, options.batchVoices)) {
-    throw new Problem('unsupported-file', `--pairs ${String(options.pairs)} is more than a batch's faces or voices.`);
+    throw new Problem(
+      'unsupported-file',
+      `--pairs ${String(options.pairs)} is more than a batch's faces or voices.`,
+    );
   }
-  if (!Number.isFinite(options.steps) || options.steps < 1) throw new Problem('unsupported-file', '--steps must be at least 1.');
+  if (!Number.isFinite(options.steps) || options.steps < 1)
+    throw new Problem('unsupported-file', '--steps must be at least 1.');
   const config: HicmaeConfig = { ...sizes[options.size], classCount: emotions.length };
   const clip = clipSpecOf(config);
   // Where it is, how many threads' cores it has and how often it saves may change between sessions; the rest may not.
   const { out, resume, checkpointEvery, validateEvery, minutes, ...rest } = options;
-  const identity: Record<string, string | number | boolean | null> = { ...rest, faces: rest.faces ?? null, voices: rest.voices ?? null };
+  const identity: Record<string, string | number | boolean | null> = {
+    ...rest,
+    faces: rest.faces ?? null,
+    voices: rest.voices ?? null,
+  };
   if (resume) {
     const saved = readCheckpoint(out).state.options;
     const differing = Object.keys(identity).filter((key) => saved[key] !== identity[key]);
     if (differing.length > 0) {
       const list = differing.map((key) => `${key} ${String(identity[key])} instead of ${String(saved[key])}`);
-      throw new Problem('unsupported-file', `${out} was begun with other options: ${list.join(', ')}. Resume it with the same, or start another run.`);
+      throw new Problem(
+        'unsupported-file',
+        `${out} was begun with other options: ${list.join(', ')}. Resume it with the same, or start another run.`,
+      );
     }
   } else if (existsSync(checkpointPath(out))) {
-    throw new Problem('unsupported-file', `${out} already holds a run: give --resume to go on with it, or another --out.`);
+    throw new Problem(
+      'unsupported-file',
+      `${out} already holds a run: give --resume to go on with it, or another --out.`,
+    );
   }
   mkdirSync(out, { recursive: true });
   const data = await loadTrainingData(options, config, clip, say);
@@ -195,7 +247,9 @@ export async function finetune(options: FinetuneOptions, say: (line: string) => 
     command,
     data: [
       data.faces ? `FER+-like faces: ${String(data.faces.count)} of split train` : null,
-      data.voices ? `CREMA-D-like voices: ${String(data.voices.count)} clips, all folds but ${String(options.fold)}` : null,
+      data.voices
+        ? `CREMA-D-like voices: ${String(data.voices.count)} clips, all folds but ${String(options.fold)}`
+        : null,
     ]
       .filter((part) => part !== null)
       .join('; '),
@@ -238,14 +292,18 @@ export async function finetune(options: FinetuneOptions, say: (line: string) => 
   });
   const last = readFileSync(join(out, 'log.jsonl'), 'utf8').trimEnd().split('\n').length;
   const why = { steps: 'all steps done', minutes: 'the time is over', stopped: 'stopped' }[end.why];
-  say(`${why} at step ${String(end.step)} after ${end.minutes.toFixed(1)} min; checkpoint in ${checkpointPath(out)}, ${String(last)} log lines`);
+  say(
+    `${why} at step ${String(end.step)} after ${end.minutes.toFixed(1)} min; checkpoint in ${checkpointPath(out)}, ${String(last)} log lines`,
+  );
   if (end.why === 'stopped') say('Go on with the same command and --resume.');
 }
 
 function commandLine(options: FinetuneOptions): string {
   return Object.entries(options)
     .filter(([key, value]) => key !== 'resume' && value !== Infinity)
-    .map(([key, value]) => `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} ${String(value)}`)
+    .map(
+      ([key, value]) => `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} ${String(value)}`,
+    )
     .join(' ');
 }
 
@@ -253,31 +311,66 @@ function commandLine(options: FinetuneOptions): string {
 export function finetuneCommand(say: (line: string) => void): Command {
   return new Command('finetune')
     .description('Train faces alone, voices alone and pairs by label together, from fresh parameters.')
-    .option('--faces <dir>', 'faces laid out like FER+: train-images.npy.gz, train-votes.csv, and valid-... if there is')
+    .option(
+      '--faces <dir>',
+      'faces laid out like FER+: train-images.npy.gz, train-votes.csv, and valid-... if there is',
+    )
     .option('--voices <dir>', 'voices laid out like CREMA-D: clips.csv, audio/CLIP.opus')
     .option('--fold <number>', 'fold of voices held out from training', whole(1, 1000), 1)
     .addOption(new Option('--size <name>', 'architecture').choices(Object.keys(sizes)).default('nano'))
     .requiredOption('--out <dir>', 'folder of the run: checkpoint, log; for example runs/nano')
     .option('--steps <count>', 'optimizer steps', whole(1, 10_000_000), 4000)
-    .option('--minutes <minutes>', 'end after this much time, and the schedule with it (default: no limit)', number(0, 1e6), Infinity)
+    .option(
+      '--minutes <minutes>',
+      'end after this much time, and the schedule with it (default: no limit)',
+      number(0, 1e6),
+      Infinity,
+    )
     .option('--batch-faces <count>', 'faces per step, over all threads', whole(0, 4096), 64)
     .option('--batch-voices <count>', 'voices per step, over all threads', whole(0, 4096), 32)
     .option('--pairs <count>', 'faces and voices per step that are also read as pairs', whole(0, 4096), 16)
     .option('--keep-faces <share>', "share of a face's patches kept in training, 0..1", number(0.05, 1), 0.6)
-    .option('--keep-voices <share>', "share of a voice's patches kept in training, 0..1", number(0.05, 1), 0.45)
+    .option(
+      '--keep-voices <share>',
+      "share of a voice's patches kept in training, 0..1",
+      number(0.05, 1),
+      0.45,
+    )
     .option('--lr <rate>', 'highest learning rate', number(0, 1), 1e-3)
     .option('--warmup <steps>', 'steps of linear warm-up', whole(1, 1_000_000), 300)
     .option('--weight-decay <factor>', 'weight decay of matrices', number(0, 10), 0.05)
-    .option('--layer-decay <factor>', 'learning rate factor from layer to layer (0.75 when starting from pre-training)', number(0.01, 1), 1)
+    .option(
+      '--layer-decay <factor>',
+      'learning rate factor from layer to layer (0.75 when starting from pre-training)',
+      number(0.01, 1),
+      1,
+    )
     .option('--drop-path <rate>', "stochastic depth's rate in the deepest block", number(0, 0.9), 0.05)
     .option('--smoothing <share>', 'label smoothing of voices and pairs', number(0, 0.9), 0.1)
-    .option('--average <share>', 'share of the running average of the weights kept at each step', number(0, 0.99999), 0.998)
+    .option(
+      '--average <share>',
+      'share of the running average of the weights kept at each step',
+      number(0, 0.99999),
+      0.998,
+    )
     .option('--seed <number>', 'decides everything random', whole(0, 2 ** 31), 1)
     .option('--threads <count>', 'worker threads', whole(1, 64), Math.min(2, availableParallelism()))
-    .addOption(new Option('--align <how>', "align faces by the page's detector (needs Chromium), or take the stills as they are").choices(['detect', 'as-is']).default('detect'))
+    .addOption(
+      new Option(
+        '--align <how>',
+        "align faces by the page's detector (needs Chromium), or take the stills as they are",
+      )
+        .choices(['detect', 'as-is'])
+        .default('detect'),
+    )
     .option('--resume', 'go on from the checkpoint in --out', false)
     .option('--checkpoint-every <minutes>', 'minutes between checkpoints', number(0, 1e6), 3)
-    .option('--validate-every <steps>', 'steps between looks at small validation subsets', whole(1, 10_000_000), 250)
+    .option(
+      '--validate-every <steps>',
+      'steps between looks at small validation subsets',
+      whole(1, 10_000_000),
+      500,
+    )
     .action(async (options: FinetuneOptions) => {
       let stop = false;
       process.once('SIGINT', () => {

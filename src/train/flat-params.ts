@@ -43,6 +43,9 @@ export function initialFlat(config: HicmaeConfig, seed: number): SharedFloats {
 /** Tensors of the flat array's present values. The caller disposes of them. */
 export function tensorsOf(flat: Float32Array, slots: readonly Slot[]): Params {
   return Object.fromEntries(
-    slots.map(({ name, shape, offset, length }) => [name, tensor(flat.slice(offset, offset + length), [...shape], 'float32')]),
+    slots.map(({ name, shape, offset, length }) => [
+      name,
+      tensor(flat.slice(offset, offset + length), [...shape], 'float32'),
+    ]),
   );
 }

@@ -20,6 +20,8 @@ try {
   await program.parseAsync();
 } catch (error) {
   const problem = toProblem(error);
-  process.stderr.write(`${problem.kind === 'internal' && error instanceof Error ? (error.stack ?? problem.message) : problem.message}\n`);
+  process.stderr.write(
+    `${problem.kind === 'internal' && error instanceof Error ? (error.stack ?? problem.message) : problem.message}\n`,
+  );
   process.exitCode = 1;
 }

@@ -142,8 +142,10 @@ export function scoreRegression(
     const perDimension = dimensions.map(({ p, a }) => score(p, a));
     return { mean: mean(perDimension), perDimension };
   };
-  const absolute = (p: readonly number[], a: readonly number[]): number => mean(p.map((v, i) => Math.abs(v - (a[i] ?? 0))));
-  const squared = (p: readonly number[], a: readonly number[]): number => mean(p.map((v, i) => (v - (a[i] ?? 0)) ** 2));
+  const absolute = (p: readonly number[], a: readonly number[]): number =>
+    mean(p.map((v, i) => Math.abs(v - (a[i] ?? 0))));
+  const squared = (p: readonly number[], a: readonly number[]): number =>
+    mean(p.map((v, i) => (v - (a[i] ?? 0)) ** 2));
   return {
     acc: per((p, a) => 1 - absolute(p, a)),
     mae: per(absolute),

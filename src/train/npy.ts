@@ -15,7 +15,11 @@ export interface ByteArray {
  */
 export function readNpyBytes(path: string): ByteArray {
   const bad = (what: string, cause?: unknown): Problem =>
-    new Problem('unsupported-file', `${path}: ${what}. Wanted a NumPy uint8 array (.npy or .npy.gz) in C order.`, { cause });
+    new Problem(
+      'unsupported-file',
+      `${path}: ${what}. Wanted a NumPy uint8 array (.npy or .npy.gz) in C order.`,
+      { cause },
+    );
   let bytes: Buffer;
   try {
     bytes = readFileSync(path);

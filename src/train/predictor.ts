@@ -23,7 +23,12 @@ export interface PredictItems {
 
 export type Predict = (params: Params, items: PredictItems) => number[][];
 
-export function predictor(config: HicmaeConfig, bandLimitHz: number | null, faces: FaceSet | null, voices: VoiceSet | null): Predict {
+export function predictor(
+  config: HicmaeConfig,
+  bandLimitHz: number | null,
+  faces: FaceSet | null,
+  voices: VoiceSet | null,
+): Predict {
   const facesOf = facePatcher(config);
   const voicesOf = voicePatcher(config, bandLimitHz);
   const unused = random(0);
@@ -31,11 +36,17 @@ export function predictor(config: HicmaeConfig, bandLimitHz: number | null, face
   return (params, { faces: faceIds, voices: voiceIds, place, faceTokens }) => {
     const count = (faceIds ?? voiceIds)?.length ?? 0;
     if (count === 0) return [];
-    const batch = (tokens: number, length: number, all: number, fill: (i: number, positions: Int32Array, into: Float32Array) => void): PatchBatch => {
+    const batch = (
+      tokens: number,
+      length: number,
+      all: number,
+      fill: (i: number, positions: Int32Array, into: Float32Array) => void,
+    ): PatchBatch => {
       const positions = Int32Array.from({ length: tokens }, (_, k) => k);
       const values = new Float32Array(count * tokens * length);
       for (let i = 0; i < count; i++) fill(i, positions, values);
-      const everywhere = tokens === all ? null : Int32Array.from({ length: count * tokens }, (_, k) => k % tokens);
+      const everywhere =
+        tokens === all ? null : Int32Array.from({ length: count * tokens }, (_, k) => k % tokens);
       return { patches: tensor3d(values, [count, tokens, length]), positions: everywhere };
     };
     const logits = tidy(() => {
@@ -53,7 +64,16 @@ export function predictor(config: HicmaeConfig, bandLimitHz: number | null, face
       const audio =
         voiceIds && voices
           ? batch(voiceCount, voiceLength, voiceCount, (i, positions, into) => {
-              voicesOf.fill(voices, voiceIds[i]!, positions, into, i * voiceCount * voiceLength, unused, null, place);
+              voicesOf.fill(
+                voices,
+                voiceIds[i]!,
+                positions,
+                into,
+                i * voiceCount * voiceLength,
+                unused,
+                null,
+                place,
+              );
             })
           : null;
       return forwardClassify(params, config, video, audio);
@@ -61,6 +81,8 @@ export function predictor(config: HicmaeConfig, bandLimitHz: number | null, face
     const values = logits.dataSync<'float32'>();
     logits.dispose();
     const classes = config.classCount;
-    return Array.from({ length: count }, (_, i) => Array.from(values.subarray(i * classes, (i + 1) * classes)));
+    return Array.from({ length: count }, (_, i) =>
+      Array.from(values.subarray(i * classes, (i + 1) * classes)),
+    );
   };
 }

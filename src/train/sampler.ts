@@ -28,7 +28,9 @@ export function permutation(count: number, stream: Random): Int32Array {
 
 /** `keep` of `count` positions in ascending order. */
 export function keepSome(count: number, keep: number, stream: Random): Int32Array {
-  return keep >= count ? Int32Array.from({ length: count }, (_, i) => i) : permutation(count, stream).slice(0, keep).sort();
+  return keep >= count
+    ? Int32Array.from({ length: count }, (_, i) => i)
+    : permutation(count, stream).slice(0, keep).sort();
 }
 
 export interface SamplerOptions {
@@ -76,7 +78,9 @@ export function sampler(faces: FaceSet | null, voices: VoiceSet | null, options:
     return c === surprise ? value + voiceShare[neutral]! * surprisePairShare : value;
   });
   const pairPart = options.batchFaces === 0 ? 0 : pairs / options.batchFaces;
-  const weights = share.map((value, c) => value / Math.max(1e-9, pairPart * pairShare[c]! + (1 - pairPart) * value));
+  const weights = share.map(
+    (value, c) => value / Math.max(1e-9, pairPart * pairShare[c]! + (1 - pairPart) * value),
+  );
   const orders = new Map<number, Int32Array>();
   const order = (epoch: number): Int32Array => {
     let found = orders.get(epoch);
@@ -108,7 +112,8 @@ export function sampler(faces: FaceSet | null, voices: VoiceSet | null, options:
         let label: number;
         if (i < pairCount) {
           label = voices!.labels[drawnVoices[i]!]!;
-          if (label === neutral && pools[surprise]!.length > 0 && stream.uniform() < surprisePairShare) label = surprise;
+          if (label === neutral && pools[surprise]!.length > 0 && stream.uniform() < surprisePairShare)
+            label = surprise;
           pairLabels[i] = label;
         } else {
           let at = stream.uniform();

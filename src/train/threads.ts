@@ -5,7 +5,9 @@ import { Worker, parentPort } from 'node:worker_threads';
 import { Problem } from '../base/errors.ts';
 
 /** What a worker sends back. */
-type Reply<R> = { readonly ok: true; readonly value: R } | { readonly ok: false; readonly message: string; readonly kind: string };
+type Reply<R> =
+  | { readonly ok: true; readonly value: R }
+  | { readonly ok: false; readonly message: string; readonly kind: string };
 
 /** A worker thread speaking requests Q and answers R. */
 export interface Thread<Q, R> {
@@ -15,7 +17,10 @@ export interface Thread<Q, R> {
 }
 
 // A worker of Node 20 does not take tsx over from `--import tsx`: it registers the loader itself, then loads the module.
-const tsx = new URL('dist/esm/api/index.mjs', pathToFileURL(createRequire(import.meta.url).resolve('tsx/package.json'))).href;
+const tsx = new URL(
+  'dist/esm/api/index.mjs',
+  pathToFileURL(createRequire(import.meta.url).resolve('tsx/package.json')),
+).href;
 const bootstrap = (module: URL): string =>
   `import(${JSON.stringify(tsx)}).then((tsx) => { tsx.register(); return import(${JSON.stringify(module.href)}); })`;
 
@@ -84,7 +89,11 @@ export function serve<Q, R>(answer: (request: Q) => Promise<R> | R): void {
 }
 
 /** Runs over items with every thread taking the next free one; results in the items' order. */
-export async function spread<Q, R>(threads: readonly Thread<Q, R>[], requests: readonly Q[], onDone?: (done: number) => void): Promise<R[]> {
+export async function spread<Q, R>(
+  threads: readonly Thread<Q, R>[],
+  requests: readonly Q[],
+  onDone?: (done: number) => void,
+): Promise<R[]> {
   const results: R[] = [];
   let next = 0;
   let done = 0;

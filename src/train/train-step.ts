@@ -71,7 +71,13 @@ export function trainStep(
     const begin = performance.now();
     const drawn = draw.draw(step, thread, threadCount);
     const stream = streamOf(options.seed, step, thread * 2 + 1);
-    const cut = (count: number, tokens: number, length: number, choose: () => Int32Array, fill: (i: number, positions: Int32Array, into: Float32Array) => void): Batch => {
+    const cut = (
+      count: number,
+      tokens: number,
+      length: number,
+      choose: () => Int32Array,
+      fill: (i: number, positions: Int32Array, into: Float32Array) => void,
+    ): Batch => {
       const patches = new Float32Array(count * tokens * length);
       const positions = new Int32Array(count * tokens);
       for (let i = 0; i < count; i++) {
@@ -92,9 +98,18 @@ export function trainStep(
             facesKept,
             faceLength,
             // One token per place, each from any of the clip's temporal slots: a still looks the same in all.
-            () => keepSome(places, facesKept, stream).map((place) => stream.integer(slotCount) * places + place),
+            () =>
+              keepSome(places, facesKept, stream).map((place) => stream.integer(slotCount) * places + place),
             (i, chosen, into) => {
-              facesOf.fill(faces, drawn.faces[i]!, chosen, into, i * facesKept * faceLength, stream, faceAugmentation);
+              facesOf.fill(
+                faces,
+                drawn.faces[i]!,
+                chosen,
+                into,
+                i * facesKept * faceLength,
+                stream,
+                faceAugmentation,
+              );
             },
           )
         : null;
@@ -106,7 +121,15 @@ export function trainStep(
             voiceLength,
             () => keepSome(voiceTokens, voicesKept, stream),
             (i, chosen, into) => {
-              voicesOf.fill(voices, drawn.voices[i]!, chosen, into, i * voicesKept * voiceLength, stream, voiceAugmentation);
+              voicesOf.fill(
+                voices,
+                drawn.voices[i]!,
+                chosen,
+                into,
+                i * voicesKept * voiceLength,
+                stream,
+                voiceAugmentation,
+              );
             },
           )
         : null;
@@ -126,13 +149,21 @@ export function trainStep(
 
     const params = tensorsOf(flat, slots);
     // Data outlives the backward pass, so it is made outside of it.
-    const facePatches = faceBatch && tensor3d(faceBatch.patches, [drawn.faces.length, faceBatch.tokens, faceLength]);
-    const voicePatches = voiceBatch && tensor3d(voiceBatch.patches, [drawn.voices.length, voiceBatch.tokens, voiceLength]);
-    const losses: { face: number | null; voice: number | null; pair: number | null } = { face: null, voice: null, pair: null };
+    const facePatches =
+      faceBatch && tensor3d(faceBatch.patches, [drawn.faces.length, faceBatch.tokens, faceLength]);
+    const voicePatches =
+      voiceBatch && tensor3d(voiceBatch.patches, [drawn.voices.length, voiceBatch.tokens, voiceLength]);
+    const losses: { face: number | null; voice: number | null; pair: number | null } = {
+      face: null,
+      voice: null,
+      pair: null,
+    };
     const result = lossAndGradients(params, () => {
       const training = { training: { dropPath: options.dropPath, random: stream } };
-      const video = facePatches && encode(params, config, 'video', facePatches, faceBatch.positions, training);
-      const audio = voicePatches && encode(params, config, 'audio', voicePatches, voiceBatch.positions, training);
+      const video =
+        facePatches && encode(params, config, 'video', facePatches, faceBatch.positions, training);
+      const audio =
+        voicePatches && encode(params, config, 'audio', voicePatches, voiceBatch.positions, training);
       const parts: Scalar[] = [];
       const keep = (name: 'face' | 'voice' | 'pair', logits: Tensor2D, targets: Float32Array): void => {
         const loss = softTargetCrossEntropy(logits, tensor2d(targets, logits.shape));

@@ -46,7 +46,17 @@ export type TrainReply =
 const data = workerData as TrainThreadData;
 const { slots } = slotsOf(data.config);
 const step =
-  data.step && trainStep(data.config, data.bandLimitHz, data.faces, data.voices, slots, data.thread, data.threadCount, data.step);
+  data.step &&
+  trainStep(
+    data.config,
+    data.bandLimitHz,
+    data.faces,
+    data.voices,
+    slots,
+    data.thread,
+    data.threadCount,
+    data.step,
+  );
 const predict = predictor(data.config, data.bandLimitHz, data.validFaces, data.validVoices);
 
 serve<TrainRequest, TrainReply>(async (request) => {

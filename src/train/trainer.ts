@@ -75,11 +75,20 @@ function mean(values: readonly (number | null)[]): number | null {
 }
 
 /** Accuracies of the averaged parameters on the small fixed subsets. */
-async function validate(threads: readonly Thread<TrainRequest, TrainReply>[], data: TrainingData): Promise<LogEntry> {
+async function validate(
+  threads: readonly Thread<TrainRequest, TrainReply>[],
+  data: TrainingData,
+): Promise<LogEntry> {
   const entry: Record<string, number> = {};
-  const score = async (name: string, count: number, labels: ArrayLike<number>, items: (ids: Int32Array) => TrainRequest): Promise<void> => {
+  const score = async (
+    name: string,
+    count: number,
+    labels: ArrayLike<number>,
+    items: (ids: Int32Array) => TrainRequest,
+  ): Promise<void> => {
     const chunks: Int32Array[] = [];
-    for (let i = 0; i < count; i += validationChunk) chunks.push(Int32Array.from({ length: Math.min(validationChunk, count - i) }, (_, k) => i + k));
+    for (let i = 0; i < count; i += validationChunk)
+      chunks.push(Int32Array.from({ length: Math.min(validationChunk, count - i) }, (_, k) => i + k));
     const results: number[][][] = [];
     let next = 0;
     await Promise.all(
@@ -94,16 +103,26 @@ async function validate(threads: readonly Thread<TrainRequest, TrainReply>[], da
       }),
     );
     const rows = results.flat();
-    const { war, uar } = scoreClassification(rows, Array.from({ length: count }, (_, i) => labels[i]!), rows[0]?.length ?? 1);
+    const { war, uar } = scoreClassification(
+      rows,
+      Array.from({ length: count }, (_, i) => labels[i]!),
+      rows[0]?.length ?? 1,
+    );
     entry[`${name}War`] = war;
     entry[`${name}Uar`] = uar;
   };
   const { validFaces, validVoices } = data;
   if (validFaces) {
-    await score('faces', validFaces.count, validFaces.labels, (faces) => ({ kind: 'predict', items: { faces, voices: null, place: 0, faceTokens: 'slot' } }));
+    await score('faces', validFaces.count, validFaces.labels, (faces) => ({
+      kind: 'predict',
+      items: { faces, voices: null, place: 0, faceTokens: 'slot' },
+    }));
   }
   if (validVoices) {
-    await score('voices', validVoices.count, validVoices.labels, (voices) => ({ kind: 'predict', items: { faces: null, voices, place: 0.5, faceTokens: 'slot' } }));
+    await score('voices', validVoices.count, validVoices.labels, (voices) => ({
+      kind: 'predict',
+      items: { faces: null, voices, place: 0.5, faceTokens: 'slot' },
+    }));
   }
   return entry;
 }
@@ -113,7 +132,12 @@ export function rangesOf(config: HicmaeConfig, layerDecay: number, weightDecay: 
   const groups = parameterGroups(config, layerDecay);
   return slotsOf(config).slots.map(({ name, offset, length }) => {
     const group = groups.get(name);
-    return { offset, length, learningRate: group?.lrScale ?? 1, weightDecay: group?.decayed === true ? weightDecay : 0 };
+    return {
+      offset,
+      length,
+      learningRate: group?.lrScale ?? 1,
+      weightDecay: group?.decayed === true ? weightDecay : 0,
+    };
   });
 }
 
@@ -123,14 +147,20 @@ export async function train(job: TrainerJob): Promise<TrainingEnd> {
   const { total } = slotsOf(config);
   const params = sharedFloats(total);
   const average = sharedFloats(total);
-  const arrays: RunArrays = { params, average, moment1: new Float32Array(total), moment2: new Float32Array(total) };
+  const arrays: RunArrays = {
+    params,
+    average,
+    moment1: new Float32Array(total),
+    moment2: new Float32Array(total),
+  };
   let step = 0;
   let minutesBefore = 0;
   if (job.resume) {
     const saved = readCheckpoint(run);
     step = saved.state.step;
     minutesBefore = saved.state.minutes;
-    for (const name of ['params', 'average', 'moment1', 'moment2'] as const) arrays[name].set(saved.arrays[name]);
+    for (const name of ['params', 'average', 'moment1', 'moment2'] as const)
+      arrays[name].set(saved.arrays[name]);
   } else {
     params.set(await job.initial());
     average.set(params);
@@ -155,7 +185,11 @@ export async function train(job: TrainerJob): Promise<TrainingEnd> {
   const minutesNow = (): number => minutesBefore + (Date.now() - begun) / 60_000;
   const save = (validation: LogEntry): void => {
     const provenance = { ...job.provenance, validation: JSON.stringify(validation) };
-    writeCheckpoint(run, { config, clip: job.clip, step, minutes: minutesNow(), options: job.identity, provenance }, arrays);
+    writeCheckpoint(
+      run,
+      { config, clip: job.clip, step, minutes: minutesNow(), options: job.identity, provenance },
+      arrays,
+    );
   };
   let validation: LogEntry = {};
   try {
@@ -165,7 +199,14 @@ export async function train(job: TrainerJob): Promise<TrainingEnd> {
     let saved = Date.now();
     const sum = gradients[0]!;
     for (;;) {
-      const why = step >= options.steps ? 'steps' : minutesNow() >= options.minutes ? 'minutes' : job.stopping() ? 'stopped' : null;
+      const why =
+        step >= options.steps
+          ? 'steps'
+          : minutesNow() >= options.minutes
+            ? 'minutes'
+            : job.stopping()
+              ? 'stopped'
+              : null;
       if (why !== null) {
         if (why !== 'stopped') {
           validation = await validate(threads, data);
@@ -176,12 +217,19 @@ export async function train(job: TrainerJob): Promise<TrainingEnd> {
       }
       const started = performance.now();
       const replies = await Promise.all(threads.map((thread) => thread.call({ kind: 'step', step })));
-      const losses = replies.flatMap((reply): StepLosses[] => (reply.kind === 'losses' ? [reply.losses] : []));
+      const losses = replies.flatMap((reply): StepLosses[] =>
+        reply.kind === 'losses' ? [reply.losses] : [],
+      );
       // A time budget ends the schedule early; whichever runs faster counts.
       const byTime = Number.isFinite(options.minutes) ? minutesNow() / options.minutes : 0;
       const at = Math.max(step, step < options.warmupSteps ? step : Math.floor(byTime * options.steps));
       const learningRate = cosineAt(
-        { base: options.learningRate, floor: options.learningRate / 100, warmupSteps: options.warmupSteps, totalSteps: options.steps },
+        {
+          base: options.learningRate,
+          floor: options.learningRate / 100,
+          warmupSteps: options.warmupSteps,
+          totalSteps: options.steps,
+        },
         Math.min(at, options.steps),
       );
       for (const other of gradients.slice(1)) for (let i = 0; i < total; i++) sum[i]! += other[i]!;
@@ -196,7 +244,9 @@ export async function train(job: TrainerJob): Promise<TrainingEnd> {
       const pair = mean(losses.map((part) => part.pair));
       const loss = (face ?? 0) + (voice ?? 0) + (pair ?? 0);
       if (!Number.isFinite(loss) || !Number.isFinite(square)) {
-        const batch = losses.map((part) => `faces ${part.faces.join(' ')}; voices ${part.voices.join(' ')}`).join(' | ');
+        const batch = losses
+          .map((part) => `faces ${part.faces.join(' ')}; voices ${part.voices.join(' ')}`)
+          .join(' | ');
         throw new Error(
           `The loss is not finite at step ${String(step)} (loss ${String(loss)}, squared gradient ${String(square)}). ` +
             `The last checkpoint is kept; try a lower --lr. The batch: ${batch}`,

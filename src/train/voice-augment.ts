@@ -132,7 +132,13 @@ export function voicePatcher(config: HicmaeConfig, bandLimitHz: number | null): 
               const fs = s - s0;
               const from = row + s0;
               const a = inside0 ? (mel[from]! + fs * (mel[from + 1]! - mel[from]!)) / melSteps : logFloor;
-              const b = !inside1 || ft === 0 ? (ft === 0 ? a : logFloor) : (mel[from + melBins]! + fs * (mel[from + melBins + 1]! - mel[from + melBins]!)) / melSteps;
+              const b =
+                !inside1 || ft === 0
+                  ? ft === 0
+                    ? a
+                    : logFloor
+                  : (mel[from + melBins]! + fs * (mel[from + melBins + 1]! - mel[from + melBins]!)) /
+                    melSteps;
               value = a + ft * (b - a) + level[m]!;
               if (noisy) {
                 // Energy of noise in one bin is about exponentially distributed (two or three degrees of freedom).

@@ -39,13 +39,26 @@ export interface VoiceClip {
 }
 
 const codes: Readonly<Record<string, (typeof emotions)[number]>> = {
-  ang: 'angry', anger: 'angry', angry: 'angry',
-  dis: 'disgust', disgust: 'disgust', disgusted: 'disgust',
-  fea: 'fear', fear: 'fear', fearful: 'fear',
-  hap: 'happy', happy: 'happy', happiness: 'happy', joy: 'happy',
-  neu: 'neutral', neutral: 'neutral',
-  sad: 'sad', sadness: 'sad',
-  sur: 'surprise', surprise: 'surprise', surprised: 'surprise',
+  ang: 'angry',
+  anger: 'angry',
+  angry: 'angry',
+  dis: 'disgust',
+  disgust: 'disgust',
+  disgusted: 'disgust',
+  fea: 'fear',
+  fear: 'fear',
+  fearful: 'fear',
+  hap: 'happy',
+  happy: 'happy',
+  happiness: 'happy',
+  joy: 'happy',
+  neu: 'neutral',
+  neutral: 'neutral',
+  sad: 'sad',
+  sadness: 'sad',
+  sur: 'surprise',
+  surprise: 'surprise',
+  surprised: 'surprise',
 };
 
 /** The clips of a folder with a known emotion, and how many rows were left out and why. */
@@ -56,7 +69,10 @@ export function listVoices(
   const path = join(folder, 'clips.csv');
   const { rows, columns } = readCsv(path, ['clip', 'emotion']);
   if (folds !== 'any' && !columns.includes('fold')) {
-    throw new Problem('unsupported-file', `${path} has no column fold, so no fold can be chosen. Leave --fold out to take every clip.`);
+    throw new Problem(
+      'unsupported-file',
+      `${path} has no column fold, so no fold can be chosen. Leave --fold out to take every clip.`,
+    );
   }
   const clips: VoiceClip[] = [];
   const dropped: Record<string, number> = {};
@@ -79,14 +95,22 @@ export function listVoices(
       drop(`emotion "${row['emotion'] ?? ''}" is none of ours`);
       continue;
     }
-    const file = ['opus', 'ogg'].map((extension) => join(folder, 'audio', `${clip}.${extension}`)).find((candidate) => existsSync(candidate));
+    const file = ['opus', 'ogg']
+      .map((extension) => join(folder, 'audio', `${clip}.${extension}`))
+      .find((candidate) => existsSync(candidate));
     if (file === undefined) {
-      throw new Problem('unsupported-file', `${path} names the clip ${clip}, but ${join(folder, 'audio', `${clip}.opus`)} does not exist.`);
+      throw new Problem(
+        'unsupported-file',
+        `${path} names the clip ${clip}, but ${join(folder, 'audio', `${clip}.opus`)} does not exist.`,
+      );
     }
     clips.push({ clip, path: file, label: emotions.indexOf(emotion), fold });
   }
   if (clips.length === 0) {
-    throw new Problem('unsupported-file', `${path} leaves no clip${folds === 'any' ? '' : ' of that fold'}: ${JSON.stringify(dropped)}.`);
+    throw new Problem(
+      'unsupported-file',
+      `${path} leaves no clip${folds === 'any' ? '' : ' of that fold'}: ${JSON.stringify(dropped)}.`,
+    );
   }
   return { clips, dropped };
 }
@@ -140,7 +164,8 @@ export async function loadVoices(
   }
   const chunk = 64;
   const requests: DecodeRequest[] = [];
-  for (let i = 0; i < count; i += chunk) requests.push({ paths: clips.slice(i, i + chunk).map(({ path }) => path), bandLimitHz });
+  for (let i = 0; i < count; i += chunk)
+    requests.push({ paths: clips.slice(i, i + chunk).map(({ path }) => path), bandLimitHz });
   const threads = Array.from({ length: Math.min(threadCount, requests.length) }, () =>
     startThread<DecodeRequest, DecodeReply>(new URL('./decode-worker.ts', import.meta.url), null),
   );
@@ -168,7 +193,9 @@ export async function loadVoices(
 export function withoutSilence(set: VoiceSet): VoiceSet {
   const loud = Array.from({ length: set.count }, (_, i) => i).filter((i) => {
     const from = set.start[i]! * melBins;
-    return set.mel.subarray(from, from + set.frames[i]! * melBins).some((value) => value > (logFloor + 3) * melSteps);
+    return set.mel
+      .subarray(from, from + set.frames[i]! * melBins)
+      .some((value) => value > (logFloor + 3) * melSteps);
   });
   if (loud.length === set.count) return set;
   const start = sharedInts(loud.length);
