@@ -24,7 +24,7 @@ export default defineConfig({
     screenshot: 'only-on-failure',
   },
   webServer: {
-    command: 'npx --no-install tsx src/train/serve.ts',
+    command: 'node --import tsx src/train/serve.ts',
     env: { PORT: String(port) },
     url: `http://localhost:${port}/`,
     timeout: 180_000,

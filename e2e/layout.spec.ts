@@ -36,7 +36,12 @@ for (const colorScheme of ['light', 'dark'] as const) {
       await page.screenshot({ path: testInfo.outputPath('idle.png'), fullPage: true });
 
       await recognizer.start();
-      await recognizer.readings(3);
+      await recognizer.readings(1);
+      // A picture of the page in full swing.
+      await page.waitForFunction(() => {
+        const last = window.readings.at(-1);
+        return last !== undefined && last.modalities.face && last.modalities.voice && last.timeMs > 9000;
+      });
       expect(await overhang(page)).toEqual([]);
       await expect(page.getByRole('button', { name: 'Stop' })).toBeInViewport();
       await page.screenshot({ path: testInfo.outputPath('running.png'), fullPage: true });
