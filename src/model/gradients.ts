@@ -31,5 +31,5 @@ export function lossAndGradients(params: Params, computeLoss: () => Scalar): Gra
 
 /** Frees what {@link lossAndGradients} returned. */
 export function disposeGradients({ loss, gradients }: Gradients): void {
-  dispose([loss, gradients as Record<string, Tensor>]);
+  dispose([loss, gradients]);
 }

@@ -1,6 +1,7 @@
 // The kernels a backend may bring for HiCMAE's ops. An op runs the backend's kernel when it is registered under
 // the name below, and its composite reference otherwise; the model never knows which.
 import { getBackend, getKernel } from '@tensorflow/tfjs-core';
+import type { KernelConfig } from '@tensorflow/tfjs-core';
 
 /**
  * Kernel names, each with its inputs, attributes and outputs. All tensors are float32, row-major.
@@ -29,5 +30,7 @@ export type KernelName = (typeof kernelNames)[number];
 
 /** Whether the current backend registered its own kernel under this name. */
 export function hasKernel(name: KernelName): boolean {
-  return getKernel(name, getBackend()) !== undefined;
+  // Typed as always found.
+  const kernel = getKernel(name, getBackend()) as KernelConfig | undefined;
+  return kernel !== undefined;
 }

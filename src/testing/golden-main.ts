@@ -125,7 +125,7 @@ async function main(folder: string, { backend, only }: Options): Promise<boolean
     } else planned.push({ fileName, check });
   }
 
-  const kernels = await start(backend);
+  const kernels = planned.length > 0 ? await start(backend) : '';
   console.log(`fixtures in ${folder} on ${backend}${kernels === '' ? '' : ` (${kernels})`}`);
   const header = [
     'fixture',

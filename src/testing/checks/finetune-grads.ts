@@ -1,6 +1,6 @@
 // Losses and every parameter's gradient of the micro fine-tuning model against the official code's.
 import { dispose, tensor2d } from '@tensorflow/tfjs-core';
-import type { Scalar, Tensor, Tensor2D } from '@tensorflow/tfjs-core';
+import type { Scalar, Tensor2D } from '@tensorflow/tfjs-core';
 import { Problem } from '../../base/errors.ts';
 import { sizes } from '../../model/config.ts';
 import type { HicmaeConfig } from '../../model/config.ts';
@@ -108,7 +108,7 @@ async function runCase(
     return comparisons;
   } finally {
     disposeGradients(result);
-    dispose([params as Record<string, Tensor>, inputs.video.patches, inputs.audio.patches, target]);
+    dispose([params, inputs.video.patches, inputs.audio.patches, target]);
   }
 }
 

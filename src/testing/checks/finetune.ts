@@ -108,7 +108,7 @@ async function run(fixture: unknown): Promise<Comparison[]> {
       forwardClassify(params, config, inputs.video, inputs.audio, { trace }),
     );
   } finally {
-    dispose([params as Record<string, Tensor>, inputs.video.patches, inputs.audio.patches]);
+    dispose([params, inputs.video.patches, inputs.audio.patches]);
   }
   // A recorded stage that the model never delivered is a miss, not a silence.
   for (const name of pending.keys())

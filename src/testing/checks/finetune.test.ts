@@ -1,0 +1,62 @@
+// The fine-tuning model against the official numbers, by the composite ops; small and base run by `npm run golden`.
+import { readFileSync } from 'node:fs';
+import { memory } from '@tensorflow/tfjs-core';
+import { describe, expect, it } from 'vitest';
+import { useBackend } from '../backends.ts';
+import type { NodeBackend } from '../backends.ts';
+import { holds } from '../golden.ts';
+import { finetuneGradsCheck } from './finetune-grads.ts';
+import { finetuneCheck } from './finetune.ts';
+import { parameterGroupsCheck, stateDictsCheck } from './state-dicts.ts';
+
+function fixture(fileName: string): Record<string, unknown> {
+  const text = readFileSync(new URL(`../golden/${fileName}`, import.meta.url), 'utf8');
+  return JSON.parse(text) as Record<string, unknown>;
+}
+
+describe('the fine-tuning model agrees with the official code', () => {
+  it.each([
+    ['cpu', finetuneCheck, 'finetune_micro.json', 30],
+    ['cpu', finetuneCheck, 'finetune_micro_tanh3.json', 30],
+    ['cpu', finetuneGradsCheck, 'finetune_micro_grads.json', 473],
+    ['wasm', finetuneCheck, 'finetune_micro.json', 30],
+    ['wasm', finetuneCheck, 'finetune_micro_tanh3.json', 30],
+    ['wasm', finetuneGradsCheck, 'finetune_micro_grads.json', 473],
+    ['wasm', finetuneCheck, 'finetune_tiny.json', 48],
+    ['cpu', stateDictsCheck, 'state_dicts.json', 8],
+    ['cpu', parameterGroupsCheck, 'param_groups.json', 4],
+  ] as [NodeBackend, typeof finetuneCheck, string, number][])(
+    'on $0: $1.name, $2',
+    async (backend, check, fileName, count) => {
+      await useBackend(backend);
+      const before = memory().numTensors;
+      expect(check.covers(fileName)).toBe(true);
+      const comparisons = await check.run(fixture(fileName));
+      expect(comparisons.filter((comparison) => !holds(comparison))).toEqual([]);
+      expect(comparisons).toHaveLength(count);
+      expect(memory().numTensors).toBe(before);
+    },
+  );
+});
+
+describe('the check', () => {
+  it('misses another salt and a stage that the model does not deliver', async () => {
+    await useBackend('wasm');
+    const original = fixture('finetune_micro.json');
+    const salted = await finetuneCheck.run({ ...original, salt: 'another' });
+    expect(salted.filter((comparison) => !holds(comparison)).length).toBeGreaterThan(20);
+    const tensors = original['tensors'] as Record<string, unknown>;
+    const extended = await finetuneCheck.run({
+      ...original,
+      tensors: { ...tensors, extra: tensors['logits'] },
+    });
+    expect(extended.filter((comparison) => !holds(comparison)).map(({ tensor }) => tensor)).toEqual([
+      'extra (not delivered)',
+    ]);
+  });
+
+  it('says what is wrong with a file that is no fixture', async () => {
+    await expect(finetuneCheck.run({ tensors: {} })).rejects.toThrow('salt is missing; wanted text');
+    await expect(finetuneCheck.run([])).rejects.toThrow('the fixture is a list; wanted an object');
+  });
+});
