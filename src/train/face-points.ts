@@ -6,9 +6,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright';
 import { createServer } from 'vite';
+import { withTimeout } from '../base/timeout.ts';
 import type { FlatPoints, StillBatch, StillFinder } from '../capture/still-points.ts';
 import type { FacePoints } from '../clip/face.ts';
 import { chromiumArgs, findChromium } from './chromium.ts';
+import { staticFolders } from './static-folders.ts';
 
 /** Stills of one size. */
 export interface Stills {
@@ -56,9 +58,11 @@ export async function findFacePoints(
     closers.push(() => rm(cacheDir, { recursive: true, force: true }));
     const server = await createServer({
       root,
-      configFile: join(root, 'vite.config.ts'),
+      configFile: false,
+      plugins: [staticFolders()],
       cacheDir,
       logLevel: 'error',
+      // Nothing is bundled in advance: the few modules that are needed are served as they are.
       optimizeDeps: { noDiscovery: true },
       server: { host: '127.0.0.1', port: 0, hmr: false, watch: null },
     });
@@ -69,15 +73,15 @@ export async function findFacePoints(
     const browser = await chromium.launch({ executablePath, args: [...chromiumArgs] });
     closers.push(() => browser.close());
     const page = await browser.newPage();
-    page.setDefaultTimeout(batchLimitMs);
     // A page of the server's origin that loads nothing by itself.
     await page.route('**/face-points-blank', (route) =>
       route.fulfill({ contentType: 'text/html', body: '<!doctype html>' }),
     );
     await page.goto(`${url}face-points-blank`);
-    const finder = await page.evaluateHandle<StillFinder>(
+    const opening = page.evaluateHandle<StillFinder>(
       `import('/src/capture/still-points.ts').then((module) => module.openStillFinder('/vendor/mediapipe/'))`,
     );
+    const finder = await withTimeout(opening, batchLimitMs, 'The face detector did not load: start again');
     const found: (FacePoints | null)[] = [];
     for (let start = 0; start < count; start += batchSize) {
       const batchCount = Math.min(batchSize, count - start);
@@ -89,7 +93,8 @@ export async function findFacePoints(
         height,
         channels,
       };
-      const points = await finder.evaluate((opened, sent) => opened.find(sent), batch);
+      const asked = finder.evaluate((opened, sent) => opened.find(sent), batch);
+      const points = await withTimeout(asked, batchLimitMs, 'The face detector stalled: start again');
       found.push(...points.map((flat) => flat && toFacePoints(flat)));
       onProgress?.(found.length, count);
     }
