@@ -53,7 +53,7 @@ export const recognizerStyles = css`
   }
   button.stop {
     background: transparent;
-    border-color: var(--_line);
+    border-color: color-mix(in srgb, var(--_text) 28%, transparent);
     color: var(--_text);
   }
   button:disabled {

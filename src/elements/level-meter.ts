@@ -82,7 +82,7 @@ export class LevelMeter extends LitElement {
       >
         <div class="fill" part="fill" style="transform: scaleX(${(1 - shown / floorDb).toFixed(3)})"></div>
       </div>
-      <span class="value" aria-hidden="true">${words}</span>
+      <span class="value" aria-hidden="true">${this.levelDb === null ? '–' : words}</span>
     `;
   }
 }

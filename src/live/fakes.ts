@@ -89,7 +89,7 @@ export function bench(held: readonly ('source' | 'recognizer' | 'tracker')[] = [
   };
 
   const parts: Parts = {
-    openSource: (request: SourceRequest) =>
+    openSource: (request: SourceRequest, pace = 'realtime') =>
       opened('source', {
         kind: request.kind,
         view: {} as Source['view'],
@@ -104,7 +104,13 @@ export function bench(held: readonly ('source' | 'recognizer' | 'tracker')[] = [
           Promise.resolve({ bitmap: {} as ImageBitmap, timeMs: clockMs }),
         ended: sourceEnd.promise,
         durationMs: request.kind === 'file' ? 3000 : null,
-        step: null,
+        step:
+          pace === 'stepped'
+            ? (timeMs: number) => {
+                clockMs = timeMs;
+                return Promise.resolve();
+              }
+            : null,
       }),
     async openRecognizer({ onProgress }) {
       onProgress?.({ stage: 'download', loadedBytes: 50, totalBytes: 100 });
