@@ -7,7 +7,6 @@ import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright';
 import { createServer } from 'vite';
 import { withTimeout } from '../base/timeout.ts';
-import type { FlatPoints, StillBatch, StillFinder } from '../capture/still-points.ts';
 import type { FacePoints } from '../clip/face.ts';
 import { chromiumArgs, findChromium } from './chromium.ts';
 import { staticFolders } from './static-folders.ts';
@@ -20,6 +19,15 @@ export interface Stills {
   readonly width: number;
   readonly height: number;
   readonly channels: 1 | 3;
+}
+
+/** The page's side is capture/still-points.ts, loaded there by its URL; these are its terms. */
+type FlatPoints = readonly [number, number, number, number, number, number];
+interface StillBatch extends Omit<Stills, 'data'> {
+  readonly base64: string;
+}
+interface StillFinder {
+  find(batch: StillBatch): Promise<(FlatPoints | null)[]>;
 }
 
 /** One round trip to the page: about half a megabyte of 48 x 48 gray faces. */
