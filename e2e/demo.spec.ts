@@ -88,6 +88,6 @@ test('the page says that nothing leaves it, what computes it and what was read',
   const facts = page.getByRole('region', { name: 'How it is computed' });
   await expect(facts).toContainText(/WebGPU|WebAssembly|JavaScript/);
   await expect(facts).toContainText(/\d+ ms/);
-  await expect(facts).toContainText(/Face \+ voice|Face only|Voice only/);
+  await expect(facts).toContainText(/Face (and|\+) voice|Face only|Voice only/);
   await recognizer.stop();
 });
