@@ -28,11 +28,11 @@ async function decode(path: string): Promise<Float32Array> {
   );
 }
 
-serve<DecodeRequest, DecodeReply>(async ({ paths, bandLimitHz }) => {
+serve<DecodeRequest, DecodeReply>(async ({ paths, bandLimitHz, melBins }) => {
   const parts: Float32Array[] = [];
   const frames: number[] = [];
   for (const path of paths) {
-    const fbank = kaldiFbank(await decode(path), { bandLimitHz });
+    const fbank = kaldiFbank(await decode(path), { bandLimitHz, melBins });
     parts.push(fbank.frames);
     frames.push(fbank.frameCount);
   }

@@ -153,12 +153,14 @@ export async function evaluate(options: EvaluateOptions, say: (line: string) => 
     report = loaded.report;
     for (const [why, count] of Object.entries(report.dropped)) dropped[`faces: ${why}`] = count;
   }
+  const sound = { bandLimitHz: clip.bandLimitHz, melBins: config.audio.melBins };
+  const windowFrames = Math.min(soundFrames, config.audio.frameCount);
   let voices: VoiceSet | null = null;
   if (voiceFolder !== undefined) {
     const list = listVoices(voiceFolder, options.fold === undefined ? 'any' : { only: options.fold });
     for (const [why, count] of Object.entries(list.dropped)) dropped[`voices: ${why}`] = count;
     const clips = list.clips.slice(0, options.limit);
-    voices = await loadVoices(clips, clip.bandLimitHz, options.threads, progress('decoded', say));
+    voices = await loadVoices(clips, sound, options.threads, progress('decoded', say));
   }
   let faceIds = faces && first(faces.count, options.limit);
   let voiceIds = voices && first(voices.count, undefined);
@@ -189,7 +191,7 @@ export async function evaluate(options: EvaluateOptions, say: (line: string) => 
       const rows = await probabilities(threads, faceIds, voiceIds, 0, progress('scored', say));
       if (!voices || !voiceIds) return rows;
       // The second view of those that are longer than a window.
-      const long = Array.from(voiceIds.keys()).filter((i) => voices.frames[voiceIds[i]!]! > soundFrames);
+      const long = Array.from(voiceIds.keys()).filter((i) => voices.frames[voiceIds[i]!]! > windowFrames);
       const second = await probabilities(
         threads,
         faceIds && Int32Array.from(long, (i) => faceIds[i]!),

@@ -115,12 +115,13 @@ export async function loadTrainingData(
       validFaces = someFaces(valid.set, validationCount);
     }
   }
+  const sound = { bandLimitHz: clip.bandLimitHz, melBins: config.audio.melBins };
   let voices = null;
   let validVoices = null;
   if (options.voices !== undefined) {
     const load = async (clips: readonly VoiceClip[], name: string): ReturnType<typeof loadVoices> => {
       let said = Date.now();
-      const set = await loadVoices(clips, clip.bandLimitHz, options.threads, (done, total) => {
+      const set = await loadVoices(clips, sound, options.threads, (done, total) => {
         if (Date.now() - said < 5000) return;
         said = Date.now();
         say(`voices, ${name}: ${String(done)} of ${String(total)} decoded`);

@@ -68,8 +68,8 @@ export interface VoicePatcher {
 }
 
 /** The frame at which a window of a clip begins when scored: place 0 the start, 1 the end; a short clip is centered. */
-export function windowStart(clipFrames: number, place: number): number {
-  const surplus = clipFrames - soundFrames;
+export function windowStart(clipFrames: number, place: number, windowFrames = soundFrames): number {
+  const surplus = clipFrames - windowFrames;
   return surplus >= 0 ? Math.floor(surplus * place) : Math.ceil(surplus / 2);
 }
 
@@ -86,7 +86,7 @@ export function voicePatcher(config: HicmaeConfig, bandLimitHz: number | null): 
       const { mel } = set;
       const begin = set.start[index]! * melBins;
       const length = set.frames[index]!;
-      let start = windowStart(length, place);
+      let start = windowStart(length, place, lastFrame);
       let speed = 1;
       let shift = 0;
       let noisy = false;
@@ -95,7 +95,7 @@ export function voicePatcher(config: HicmaeConfig, bandLimitHz: number | null): 
         const a = augmentation;
         speed = Math.exp(spread(random, a.speed));
         shift = spread(random, a.shiftBins);
-        const span = soundFrames * speed;
+        const span = lastFrame * speed;
         const cut = random.uniform() < a.cut ? 0.35 * Math.min(length, span) : 0;
         const low = Math.min(0, length - span) - cut;
         const high = Math.max(0, length - span) + cut;

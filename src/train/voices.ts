@@ -10,8 +10,6 @@ import { sharedBytes, sharedInts, sharedShorts } from './shared-array.ts';
 import type { SharedBytes, SharedInts, SharedShorts } from './shared-array.ts';
 import { spread, startThread } from './threads.ts';
 
-/** Mel bins of a frame. */
-export const melBins = 128;
 /** Log-mel energies are kept as 16-bit integers of this many steps per unit of ln: +-32, finer than any noise. */
 export const melSteps = 1024;
 /** Changes when the cached features would. */
@@ -20,7 +18,9 @@ const featureVersion = 'fbank-1';
 /** Log-mel frames of clips, whole clips one after the other. */
 export interface VoiceSet {
   readonly count: number;
-  /** ln(energy) * melSteps; shape [frames of all clips, 128]. */
+  /** Mel bins of a frame. */
+  readonly melBins: number;
+  /** ln(energy) * melSteps; shape [frames of all clips, melBins]. */
   readonly mel: SharedShorts;
   /** First frame of each clip in `mel`. */
   readonly start: SharedInts;
@@ -119,6 +119,7 @@ export function listVoices(
 export interface DecodeRequest {
   readonly paths: readonly string[];
   readonly bandLimitHz: number | null;
+  readonly melBins: number;
 }
 /** Frames of each file, joined. */
 export interface DecodeReply {
@@ -128,17 +129,18 @@ export interface DecodeReply {
 
 /**
  * Log-mel frames of every clip, from .cache/ or decoded by all threads.
- * @param bandLimitHz as in the model's clip specification
+ * @param sound the model's band limit (Hz) and mel bins
  */
 export async function loadVoices(
   clips: readonly VoiceClip[],
-  bandLimitHz: number | null,
+  sound: { readonly bandLimitHz: number | null; readonly melBins: number },
   threadCount: number,
   onProgress: (done: number, total: number) => void = () => undefined,
 ): Promise<VoiceSet> {
   // Names and sizes stand for the files: hashing every one would take longer than it is worth.
+  const { bandLimitHz, melBins } = sound;
   const listing = clips.map(({ clip, path }) => `${clip} ${String(statSync(path).size)}\n`);
-  const name = `voices-${sha256(featureVersion, String(bandLimitHz), ...listing).slice(0, 24)}`;
+  const name = `voices-${sha256(featureVersion, String(bandLimitHz), melBins === 128 ? '' : String(melBins), ...listing).slice(0, 24)}`;
   const count = clips.length;
   const start = sharedInts(count);
   const frames = sharedInts(count);
@@ -159,13 +161,13 @@ export async function loadVoices(
     const cachedMel = readCache(`${name}.mel`, mel.byteLength);
     if (cachedMel) {
       new Uint8Array(mel.buffer).set(cachedMel);
-      return { count, mel, start, frames, labels };
+      return { count, melBins, mel, start, frames, labels };
     }
   }
   const chunk = 64;
   const requests: DecodeRequest[] = [];
   for (let i = 0; i < count; i += chunk)
-    requests.push({ paths: clips.slice(i, i + chunk).map(({ path }) => path), bandLimitHz });
+    requests.push({ paths: clips.slice(i, i + chunk).map(({ path }) => path), bandLimitHz, melBins });
   const threads = Array.from({ length: Math.min(threadCount, requests.length) }, () =>
     startThread<DecodeRequest, DecodeReply>(new URL('./decode-worker.ts', import.meta.url), null),
   );
@@ -186,11 +188,12 @@ export async function loadVoices(
   }
   writeCache(`${name}.mel`, new Uint8Array(mel.buffer));
   writeCache(`${name}.frames`, new Uint8Array(frames.buffer));
-  return { count, mel, start, frames, labels };
+  return { count, melBins, mel, start, frames, labels };
 }
 
 /** The set without its silent clips: nothing of theirs rises clearly above the floor. */
 export function withoutSilence(set: VoiceSet): VoiceSet {
+  const { melBins } = set;
   const loud = Array.from({ length: set.count }, (_, i) => i).filter((i) => {
     const from = set.start[i]! * melBins;
     return set.mel
@@ -206,7 +209,7 @@ export function withoutSilence(set: VoiceSet): VoiceSet {
     frames[i] = set.frames[from]!;
     labels[i] = set.labels[from]!;
   });
-  return { count: loud.length, mel: set.mel, start, frames, labels };
+  return { count: loud.length, melBins, mel: set.mel, start, frames, labels };
 }
 
 /** Reads a whole file or says which one cannot be read. */

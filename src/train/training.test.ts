@@ -1,0 +1,205 @@
+// The whole trainer on a made-up data set of patterns and tones: loss falls, resuming changes nothing, scores come out.
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { random } from '../base/random.ts';
+import { readCheckpoint } from './checkpoint.ts';
+import { evaluate, pairByLabel } from './evaluate.ts';
+import type { EvaluateOptions } from './evaluate.ts';
+import { exportRun } from './export.ts';
+import { alignStills, readStills, selectRows } from './faces.ts';
+import { finetune } from './finetune.ts';
+import type { FinetuneOptions } from './finetune.ts';
+import { readNpyBytes } from './npy.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'train-'));
+const faces = join(root, 'faces');
+const voices = join(root, 'voices');
+const tone = fileURLToPath(new URL('../testing/tone.opus', import.meta.url));
+
+/** Faces whose upper half tells the label: votes columns in FER+'s order. */
+function writeFaces(split: string, count: number): void {
+  const stream = random(count);
+  const side = 48;
+  const pixels = new Uint8Array(count * side * side);
+  const lines = ['image,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,not_a_face'];
+  for (let i = 0; i < count; i++) {
+    const happy = i % 2 === 0;
+    for (let p = 0; p < side * side; p++) {
+      const upper = p < (side * side) / 2;
+      pixels[i * side * side + p] = (upper === happy ? 200 : 60) + stream.integer(40);
+    }
+    lines.push(`f${String(i)},${happy ? '1,8' : '8,1'},0,0,0,0,0,0,1,0`);
+  }
+  // One row of each reason to be left out when scoring.
+  lines[1] = 'tie,5,5,0,0,0,0,0,0,0,0';
+  lines[2] = 'contempt,1,0,0,0,0,0,0,9,0,0';
+  const dictionary = `{'descr': '|u1', 'fortran_order': False, 'shape': (${String(count)}, 48, 48), }`;
+  const header = Buffer.alloc(128, ' ');
+  header.write('\x93NUMPY\x01\x00', 'latin1');
+  header.writeUInt16LE(118, 8);
+  header.write(dictionary, 10);
+  header.write('\n', 127);
+  writeFileSync(join(faces, `${split}-images.npy.gz`), gzipSync(Buffer.concat([header, pixels])));
+  writeFileSync(join(faces, `${split}-votes.csv`), lines.join('\n'));
+}
+
+beforeAll(() => {
+  mkdirSync(join(voices, 'audio'), { recursive: true });
+  mkdirSync(faces);
+  writeFaces('train', 40);
+  writeFaces('valid', 12);
+  const rows = ['clip,actor,sentence,emotion,level,fold,extra'];
+  for (let i = 0; i < 12; i++) {
+    const emotion = ['HAP', 'NEU', 'SAD'][i % 3] ?? '';
+    copyFileSync(tone, join(voices, 'audio', `c${String(i)}.opus`));
+    rows.push(`c${String(i)},${String(i)},X,${emotion},XX,${String(1 + (i % 2))},?`);
+  }
+  rows.push('unused,1,X,BOREDOM,XX,1,');
+  writeFileSync(join(voices, 'clips.csv'), rows.join('\n'));
+});
+
+afterAll(() => {
+  rmSync(root, { recursive: true, force: true });
+});
+
+const base: Omit<FinetuneOptions, 'out' | 'resume'> = {
+  faces,
+  voices,
+  fold: 1,
+  size: 'micro',
+  steps: 14,
+  minutes: Infinity,
+  batchFaces: 16,
+  batchVoices: 4,
+  pairs: 2,
+  keepFaces: 1,
+  keepVoices: 0.75,
+  lr: 2e-3,
+  warmup: 2,
+  weightDecay: 0.05,
+  layerDecay: 1,
+  dropPath: 0.05,
+  smoothing: 0.1,
+  average: 0.5,
+  seed: 7,
+  threads: 2,
+  align: 'as-is',
+  checkpointEvery: 1000,
+  validateEvery: 1000,
+};
+
+const silent = (): void => undefined;
+
+interface LogLine {
+  readonly event: string;
+  readonly face: number;
+  readonly voice: number;
+  readonly pair: number;
+}
+
+test('losses fall, and a stopped and resumed run equals an uninterrupted one', async () => {
+  const whole = join(root, 'whole');
+  const parts = join(root, 'parts');
+  await finetune({ ...base, out: whole, resume: false }, silent);
+  const log = readFileSync(join(whole, 'log.jsonl'), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as LogLine)
+    .filter(({ event }) => event === 'step');
+  expect(log).toHaveLength(14);
+  const mean = (lines: readonly LogLine[], key: 'face' | 'pair'): number =>
+    lines.reduce((sum, line) => sum + line[key], 0) / lines.length;
+  for (const key of ['face', 'pair'] as const) {
+    expect(mean(log.slice(-4), key)).toBeLessThan(0.9 * mean(log.slice(0, 3), key));
+  }
+  expect(log.every(({ voice }) => Number.isFinite(voice))).toBe(true);
+
+  let asked = 0;
+  await finetune({ ...base, out: parts, resume: false }, silent, () => ++asked > 5);
+  expect(readCheckpoint(parts).state.step).toBe(5);
+  await expect(finetune({ ...base, out: parts, resume: false }, silent)).rejects.toThrow('--resume');
+  await expect(finetune({ ...base, lr: 1, out: parts, resume: true }, silent)).rejects.toThrow(
+    'lr 1 instead of 0.002',
+  );
+  await finetune({ ...base, out: parts, resume: true }, silent);
+  const a = readCheckpoint(whole);
+  const b = readCheckpoint(parts);
+  expect(b.state.step).toBe(14);
+  for (const name of ['params', 'moment1', 'moment2', 'average'] as const)
+    expect(b.arrays[name]).toEqual(a.arrays[name]);
+}, 400_000);
+
+test('an exported run is scored on faces, voices and pairs', async () => {
+  const model = join(root, 'models', 'tone');
+  await exportRun({ run: join(root, 'whole'), out: model, dtype: 'F16', weights: 'average' }, silent);
+  const common = { model, split: 'valid', pairs: false, seed: 1, threads: 1, align: 'as-is' } as const;
+  const json = join(root, 'faces.json');
+  const seen: string[] = [];
+  const onFaces = await evaluate({ ...common, faces, json }, (line) => void seen.push(line));
+  expect(onFaces.n).toBe(10);
+  expect(onFaces.dropped).toEqual({ 'faces: tied': 1, 'faces: plurality contempt': 1 });
+  expect(onFaces.missingLabels).toEqual(['angry', 'disgust', 'fear', 'sad', 'surprise']);
+  expect(onFaces.recall['sad']).toBeNull();
+  // Bright above or below is easily told apart.
+  expect(onFaces.uar).toBeGreaterThan(0.9);
+  expect(JSON.parse(readFileSync(json, 'utf8'))).toEqual(onFaces);
+  expect(seen.join('\n')).toContain('left out of the means');
+  const rows = onFaces.confusion.rows.flat().reduce((x, y) => x + y, 0);
+  expect(rows).toBe(onFaces.n);
+
+  const onVoices = await evaluate({ ...common, voices, fold: 1 }, silent);
+  expect(onVoices.n).toBe(6);
+  expect(onVoices.dropped).toEqual({ 'voices: emotion "BOREDOM" is none of ours': 1 });
+  const onPairs = await evaluate({ ...common, voices, faces, pairs: true }, silent);
+  expect(onPairs.n).toBe(8);
+  expect(onPairs.dropped['voices: no face with their label']).toBe(4);
+});
+
+test('wrong wishes and damaged files are explained', async () => {
+  const model = join(root, 'models', 'tone');
+  const common: EvaluateOptions = {
+    model,
+    split: 'valid',
+    pairs: false,
+    seed: 1,
+    threads: 1,
+    align: 'as-is',
+  };
+  await expect(evaluate(common, silent)).rejects.toThrow('--faces DIR');
+  await expect(evaluate({ ...common, faces, voices }, silent)).rejects.toThrow('--pairs');
+  await expect(evaluate({ ...common, faces, split: 'test' }, silent)).rejects.toThrow(
+    'test-images.npy.gz does not exist',
+  );
+  await expect(evaluate({ ...common, voices, fold: 9 }, silent)).rejects.toThrow(
+    'leaves no clip of that fold',
+  );
+  await expect(evaluate({ ...common, model: root, faces }, silent)).rejects.toThrow('no model is there');
+  const cut = join(root, 'cut.npy.gz');
+  writeFileSync(cut, readFileSync(join(faces, 'valid-images.npy.gz')).subarray(0, 200));
+  expect(() => readNpyBytes(cut)).toThrow('damaged or cut short');
+  const broken = join(root, 'broken');
+  mkdirSync(join(broken, 'audio'), { recursive: true });
+  writeFileSync(join(broken, 'clips.csv'), 'clip,emotion\nx,HAP\n');
+  await expect(evaluate({ ...common, voices: broken }, silent)).rejects.toThrow('x.opus does not exist');
+  writeFileSync(join(broken, 'audio', 'x.opus'), 'no sound at all');
+  await expect(evaluate({ ...common, voices: broken }, silent)).rejects.toThrow('x.opus');
+  await expect(evaluate({ ...common, voices: broken, fold: 1 }, silent)).rejects.toThrow('no column fold');
+});
+
+test('pairs share their label and follow the seed', () => {
+  const stills = readStills(faces, 'valid');
+  const set = alignStills(stills, selectRows(stills, 'drop'), null, 48, 48);
+  const labels = new Uint8Array(new SharedArrayBuffer(4));
+  labels.set([3, 4, 3, 5]);
+  const voiceSet = { labels } as unknown as Parameters<typeof pairByLabel>[1];
+  const pairs = pairByLabel(set, voiceSet, 5);
+  expect(pairs[3]).toBe(-1);
+  [...pairs.subarray(0, 3)].forEach((face, i) => {
+    expect(set.labels[face]).toBe(labels[i]);
+  });
+  expect(pairByLabel(set, voiceSet, 5)).toEqual(pairs);
+});
