@@ -34,7 +34,7 @@ export const recognizerStyles = css`
   }
   button,
   .file span {
-    flex: 1 0 auto;
+    flex: 1 0 7rem;
     min-width: 7rem;
     min-height: 2.75rem;
     padding: 0.5rem 1.25rem;

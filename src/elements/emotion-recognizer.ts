@@ -203,7 +203,7 @@ export class EmotionRecognizer extends LitElement {
           <emotion-bars
             .labels=${labels}
             .reading=${running?.reading ?? null}
-            .waiting=${waitingWords(state)}
+            .waiting=${state.phase === 'idle' && this.#request() === null ? 'Choose a file to read' : waitingWords(state)}
           ></emotion-bars>
         </section>
         <section class="panel minute" part="panel" aria-label="Last minute">
