@@ -204,13 +204,16 @@ const cases: OpCase[] = [
     run: ([x, c]) => addConstant(x as Tensor3D, c as Tensor3D),
     reference: ([x, c]) => x!.map((value, i) => value + num(c, i % 12)),
   },
-  {
-    name: 'tokenMean',
-    inputs: [[2, 3, 4]],
+  ...[3, 12].map((tokens): OpCase => ({
+    name: `tokenMean of ${String(tokens)}`,
+    inputs: [[2, tokens, 4]],
     run: ([x]) => tokenMean(x as Tensor3D),
     reference: ([x]) =>
-      range(8).map((i) => total(range(3).map((n) => num(x, Math.floor(i / 4) * 12 + n * 4 + (i % 4)))) / 3),
-  },
+      range(8).map(
+        (i) =>
+          total(range(tokens).map((n) => num(x, (Math.floor(i / 4) * tokens + n) * 4 + (i % 4)))) / tokens,
+      ),
+  })),
   {
     name: 'weightedLayers',
     inputs: [[3], [2, 4], [2, 4], [2, 4]],

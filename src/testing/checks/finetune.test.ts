@@ -7,6 +7,7 @@ import type { NodeBackend } from '../backends.ts';
 import { holds } from '../golden.ts';
 import { finetuneGradsCheck } from './finetune-grads.ts';
 import { finetuneCheck } from './finetune.ts';
+import { formulaCheck } from './formula.ts';
 import { parameterGroupsCheck, stateDictsCheck } from './state-dicts.ts';
 
 function fixture(fileName: string): Record<string, unknown> {
@@ -23,6 +24,7 @@ describe('the fine-tuning model agrees with the official code', () => {
     ['wasm', finetuneCheck, 'finetune_micro_tanh3.json', 30],
     ['wasm', finetuneGradsCheck, 'finetune_micro_grads.json', 473],
     ['wasm', finetuneCheck, 'finetune_tiny.json', 48],
+    ['cpu', formulaCheck, 'formula_vectors.json', 21],
     ['cpu', stateDictsCheck, 'state_dicts.json', 8],
     ['cpu', parameterGroupsCheck, 'param_groups.json', 4],
   ] as [NodeBackend, typeof finetuneCheck, string, number][])(
