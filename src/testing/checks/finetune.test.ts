@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { useBackend } from '../backends.ts';
 import type { NodeBackend } from '../backends.ts';
 import { holds } from '../golden.ts';
+import type { GoldenCheck } from '../golden.ts';
 import { finetuneGradsCheck } from './finetune-grads.ts';
 import { finetuneCheck } from './finetune.ts';
 import { formulaCheck } from './formula.ts';
@@ -17,28 +18,25 @@ function fixture(fileName: string): Record<string, unknown> {
 
 describe('the fine-tuning model agrees with the official code', () => {
   it.each([
-    ['cpu', finetuneCheck, 'finetune_micro.json', 30],
-    ['cpu', finetuneCheck, 'finetune_micro_tanh3.json', 30],
-    ['cpu', finetuneGradsCheck, 'finetune_micro_grads.json', 473],
-    ['wasm', finetuneCheck, 'finetune_micro.json', 30],
-    ['wasm', finetuneCheck, 'finetune_micro_tanh3.json', 30],
-    ['wasm', finetuneGradsCheck, 'finetune_micro_grads.json', 473],
-    ['wasm', finetuneCheck, 'finetune_tiny.json', 48],
-    ['cpu', formulaCheck, 'formula_vectors.json', 21],
-    ['cpu', stateDictsCheck, 'state_dicts.json', 8],
-    ['cpu', parameterGroupsCheck, 'param_groups.json', 4],
-  ] as [NodeBackend, typeof finetuneCheck, string, number][])(
-    'on $0: $1.name, $2',
-    async (backend, check, fileName, count) => {
-      await useBackend(backend);
-      const before = memory().numTensors;
-      expect(check.covers(fileName)).toBe(true);
-      const comparisons = await check.run(fixture(fileName));
-      expect(comparisons.filter((comparison) => !holds(comparison))).toEqual([]);
-      expect(comparisons).toHaveLength(count);
-      expect(memory().numTensors).toBe(before);
-    },
-  );
+    ['cpu', 'finetune_micro.json', 30, finetuneCheck],
+    ['cpu', 'finetune_micro_tanh3.json', 30, finetuneCheck],
+    ['cpu', 'finetune_micro_grads.json', 473, finetuneGradsCheck],
+    ['wasm', 'finetune_micro.json', 30, finetuneCheck],
+    ['wasm', 'finetune_micro_tanh3.json', 30, finetuneCheck],
+    ['wasm', 'finetune_micro_grads.json', 473, finetuneGradsCheck],
+    ['wasm', 'finetune_tiny.json', 48, finetuneCheck],
+    ['cpu', 'formula_vectors.json', 21, formulaCheck],
+    ['cpu', 'state_dicts.json', 8, stateDictsCheck],
+    ['cpu', 'param_groups.json', 4, parameterGroupsCheck],
+  ] as [NodeBackend, string, number, GoldenCheck][])('on %s: %s', async (backend, fileName, count, check) => {
+    await useBackend(backend);
+    const before = memory().numTensors;
+    expect(check.covers(fileName)).toBe(true);
+    const comparisons = await check.run(fixture(fileName));
+    expect(comparisons.filter((comparison) => !holds(comparison))).toEqual([]);
+    expect(comparisons).toHaveLength(count);
+    expect(memory().numTensors).toBe(before);
+  });
 });
 
 describe('the check', () => {
