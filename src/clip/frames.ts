@@ -1,5 +1,6 @@
 // Pictures to the model's numbers: Pillow's antialiased bilinear resize, luma, and normalization.
 import { assert } from '../base/assert.ts';
+import type { FrameColor } from './spec.ts';
 
 /** Mean and standard deviation of ImageNet's RGB in 0..1, as the official code normalizes with. */
 const mean = [0.485, 0.456, 0.406] as const;
@@ -104,14 +105,15 @@ export function resizeBilinear(
 }
 
 /**
- * The model's video input.
- * @param frames RGB, 0..255; any number of pixels, channels last, for example [T, H, W, 3]
- * @param color `gray` puts the luma (ITU-R 601, rounded as Pillow does) in all three channels
- * @returns (x / 255 - mean) / std by channel; same shape
+ * Frames to the model's input values.
+ * @param frames RGB, 0..255; shape [..., 3]
+ * @param color `rgb`: (value / 255 - mean) / std by channel, as the official code; `gray`: the same of the luma in all three
+ *   channels; `gray-standardized`: the luma brought to mean 0 and standard deviation 1 over all that is given (one clip),
+ *   so that lighting and contrast drop out
  */
 export function normalizeFrames(
   frames: Uint8ClampedArray | Uint8Array,
-  color: 'rgb' | 'gray' = 'rgb',
+  color: FrameColor = 'rgb',
 ): Float32Array {
   assert(frames.length % 3 === 0, `${String(frames.length)} bytes are no RGB frames`);
   const output = new Float32Array(frames.length);
@@ -119,12 +121,32 @@ export function normalizeFrames(
     let r = frames[i]!;
     let g = frames[i + 1]!;
     let b = frames[i + 2]!;
-    if (color === 'gray') r = g = b = luma(r, g, b);
-    output[i] = (r / 255 - mean[0]) / std[0];
-    output[i + 1] = (g / 255 - mean[1]) / std[1];
-    output[i + 2] = (b / 255 - mean[2]) / std[2];
+    if (color !== 'rgb') r = g = b = luma(r, g, b);
+    if (color === 'gray-standardized') output.fill(r, i, i + 3);
+    else {
+      output[i] = (r / 255 - mean[0]) / std[0];
+      output[i + 1] = (g / 255 - mean[1]) / std[1];
+      output[i + 2] = (b / 255 - mean[2]) / std[2];
+    }
   }
+  if (color === 'gray-standardized') standardize(output);
   return output;
+}
+
+/**
+ * Brings values to mean 0 and standard deviation 1, in place.
+ * @param values luma, 0..255; one gray level is added to the deviation, so that a flat picture stays flat
+ */
+export function standardize(values: Float32Array): void {
+  let sum = 0;
+  let squares = 0;
+  for (const value of values) {
+    sum += value;
+    squares += value * value;
+  }
+  const center = sum / values.length;
+  const scale = 1 / (Math.sqrt(Math.max(0, squares / values.length - center * center)) + 1);
+  for (let i = 0; i < values.length; i++) values[i] = (values[i]! - center) * scale;
 }
 
 /** ITU-R 601 luma in Pillow's fixed point; 0..255. */

@@ -1,5 +1,8 @@
 // What a clip is: the one unit that capture cuts, training samples and the model reads.
 
+/** How frames become the model's values (`normalizeFrames`); the gray ones are for models trained on gray faces. */
+export type FrameColor = 'rgb' | 'gray' | 'gray-standardized';
+
 /** How a model's clips are cut; part of every model's manifest. */
 export interface ClipSpec {
   /** T, frames in a clip. */
@@ -8,8 +11,7 @@ export interface ClipSpec {
   readonly frameIntervalMs: number;
   /** Side of the square, aligned face crop in pixels. */
   readonly cropPx: number;
-  /** `gray`: luma in all three channels, for models trained on gray faces. */
-  readonly color: 'rgb' | 'gray';
+  readonly color: FrameColor;
   /** Sound's sample rate in Hz. */
   readonly sampleRateHz: number;
   /** Length of the sound in milliseconds. */

@@ -54,7 +54,7 @@ export const sizes: Readonly<Record<SizeName, Omit<HicmaeConfig, 'classCount'>>>
     heads: 4,
     encoderDepth: 6,
     fusionDepth: 1,
-    video: { frameCount: 8, cropPx: 48, tubeletFrames: 2, patchPx: 8 },
+    video: { frameCount: 4, cropPx: 48, tubeletFrames: 2, patchPx: 8 },
     audio: { frameCount: 256, melBins: 128, patchSize: 16 },
     headActivation: 'none',
   },

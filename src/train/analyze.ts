@@ -4,7 +4,7 @@ import { access } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
 import { chromium, type Page } from 'playwright';
-import { chromiumArgs, findChromium } from './chromium.ts';
+import { chromiumArgs, requireChromium } from './chromium.ts';
 import { buildIfNeeded, servePage } from './page-server.ts';
 
 /** A reading as the page gives it: `Reading` of `live/state.ts`, read back as data. */
@@ -19,6 +19,14 @@ interface AnalyzedFile {
   readonly file: string;
   readonly durationMs: number;
   readonly readings: readonly AnalyzedReading[];
+}
+
+/** What is used of `<emotion-recognizer>`. */
+interface AnalyzingElement extends HTMLElement {
+  analyze(
+    file: File,
+    options: { hopMs: number; onReading: (reading: AnalyzedReading) => void },
+  ): Promise<Omit<AnalyzedFile, 'file'>>;
 }
 
 interface AnalyzeOptions {
@@ -47,20 +55,15 @@ async function analyzeFile(page: Page, file: string, options: AnalyzeOptions): P
   await page.setInputFiles('#analyze-input', file);
   const work = page.evaluate(
     async ({ hopMs, backend, model }) => {
-      const element = document.querySelector('emotion-recognizer');
+      const element = document.querySelector<AnalyzingElement>('emotion-recognizer');
       const input = document.querySelector<HTMLInputElement>('#analyze-input');
       const chosen = input?.files?.[0];
       if (!element || !chosen) throw new Error('internal: the page has no recognizer or no file');
       element.setAttribute('model', model);
       element.setAttribute('backend', backend);
-      const { analyze, onReading } = {
-        analyze: (
-          element as unknown as { analyze: (file: File, options: object) => Promise<unknown> }
-        ).analyze.bind(element),
-        onReading: (window as unknown as { analyzeReading: (reading: unknown) => Promise<void> })
-          .analyzeReading,
-      };
-      return await analyze(chosen, { hopMs, onReading: (reading: unknown) => void onReading(reading) });
+      const report = (window as unknown as { analyzeReading: (reading: unknown) => Promise<void> })
+        .analyzeReading;
+      return await element.analyze(chosen, { hopMs, onReading: (reading) => void report(reading) });
     },
     { hopMs: options.hop, backend: options.backend, model: `./models/${options.model}/` },
   );
@@ -71,7 +74,7 @@ async function analyzeFile(page: Page, file: string, options: AnalyzeOptions): P
     }, options.limit * 1000);
   });
   try {
-    const result = (await Promise.race([work, expiry])) as Omit<AnalyzedFile, 'file'>;
+    const result = await Promise.race([work, expiry]);
     const readings = result.readings.map(({ timeMs, probabilities, modalities, faceBox }) => ({
       timeMs,
       probabilities,
@@ -84,16 +87,17 @@ async function analyzeFile(page: Page, file: string, options: AnalyzeOptions): P
   }
 }
 
-async function analyze(files: readonly string[], options: AnalyzeOptions): Promise<void> {
+async function analyze(
+  files: readonly string[],
+  options: AnalyzeOptions,
+  say: (line: string) => void,
+): Promise<void> {
   for (const file of files) {
     await access(file).catch(() => {
       throw new Error(`${file} cannot be read: check the path.`);
     });
   }
-  const executablePath = findChromium();
-  if (executablePath === undefined) {
-    throw new Error('No Chromium found: install Chromium or Google Chrome, or set CHROMIUM_PATH to one.');
-  }
+  const executablePath = requireChromium();
   await buildIfNeeded();
   const server = await servePage(0);
   const browser = await chromium.launch({ executablePath, args: [...chromiumArgs] });
@@ -102,7 +106,7 @@ async function analyze(files: readonly string[], options: AnalyzeOptions): Promi
   try {
     const page = await browser.newPage();
     await page.exposeFunction('analyzeReading', (reading: AnalyzedReading) => {
-      console.log(line(reading));
+      say(line(reading));
     });
     await page.goto(server.url);
     await page.evaluate(() => {
@@ -113,18 +117,15 @@ async function analyze(files: readonly string[], options: AnalyzeOptions): Promi
       document.body.append(input);
     });
     for (const file of files) {
-      console.log(basename(file));
+      say(basename(file));
       try {
         const result = await analyzeFile(page, file, options);
-        if (result.readings.length === 0)
-          console.log('  no reading: no face was seen and no voice was heard');
+        if (result.readings.length === 0) say('  no reading: no face was seen and no voice was heard');
         results.push(result);
       } catch (error) {
         failures += 1;
         const message = error instanceof Error ? error.message : String(error);
-        console.error(
-          `  failed: ${message.replace(/^page\.evaluate: (\w*Error: )?/, '').split('\n')[0] ?? ''}`,
-        );
+        say(`  failed: ${message.replace(/^page\.evaluate: (\w*Error: )?/, '').split('\n')[0] ?? ''}`);
       }
     }
   } finally {
@@ -133,12 +134,12 @@ async function analyze(files: readonly string[], options: AnalyzeOptions): Promi
   }
   if (options.json !== undefined) {
     writeFileSync(options.json, `${JSON.stringify(files.length === 1 ? results[0] : results, null, 2)}\n`);
-    console.log(`Wrote ${options.json}`);
+    say(`Wrote ${options.json}`);
   }
   if (failures > 0) throw new Error(`${failures} of ${files.length} files failed.`);
 }
 
-export function analyzeCommand(): Command {
+export function analyzeCommand(say: (line: string) => void): Command {
   return new Command('analyze')
     .description("read media files with the built page's own live path, headless; one line per reading")
     .argument('<file...>', 'video or sound files that Chromium can play (webm, mp4, ...)')
@@ -148,6 +149,6 @@ export function analyzeCommand(): Command {
     .option('--limit <s>', 'longest time for one file, seconds, above 0', positive, 900)
     .option('--json <out>', 'write {file, durationMs, readings} here (an array when several files are given)')
     .action(async (files: string[], options: AnalyzeOptions) => {
-      await analyze(files, options);
+      await analyze(files, options, say);
     });
 }

@@ -30,3 +30,14 @@ export function findChromium(): string | undefined {
   const candidates = [process.env['CHROMIUM_PATH'], ...systemPaths, chromium.executablePath()];
   return candidates.find((path) => path !== undefined && path !== '' && existsSync(path));
 }
+
+/** findChromium, or an error that says what to do. */
+export function requireChromium(): string {
+  const path = findChromium();
+  if (path === undefined) {
+    throw new Error(
+      'No Chromium found: install Chromium or Google Chrome (apt install chromium), or set CHROMIUM_PATH to one.',
+    );
+  }
+  return path;
+}

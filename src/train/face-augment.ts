@@ -1,5 +1,5 @@
 // Faces to the model's tokens, for training: a random warp and lighting, then only the tokens that are kept.
-import { normalizeFrames } from '../clip/frames.ts';
+import { standardize } from '../clip/frames.ts';
 import type { HicmaeConfig } from '../model/config.ts';
 import type { Random } from '../base/random.ts';
 import type { FaceSet } from './faces.ts';
@@ -23,20 +23,15 @@ export interface FaceAugmentation {
 }
 
 export const faceAugmentation: FaceAugmentation = {
-  rotationDeg: 12,
-  scale: 0.12,
-  shiftPx: 3,
+  rotationDeg: 8,
+  scale: 0.08,
+  shiftPx: 2,
   contrast: 0.3,
   brightness: 30,
   flip: 0.5,
   blur: 0.15,
   motion: 0.5,
 };
-
-// (luma / 255 - mean) / std by channel, from the one place that knows the constants.
-const black = normalizeFrames(new Uint8ClampedArray(3));
-const white = normalizeFrames(new Uint8ClampedArray(3).fill(255));
-const channelScale = white.map((value, c) => (value - (black[c] ?? 0)) / 255);
 
 interface Warp {
   readonly cos: number;
@@ -108,7 +103,10 @@ export function facePatcher(config: HicmaeConfig): FacePatcher {
   const { cropPx, patchPx, tubeletFrames } = config.video;
   const perRow = cropPx / patchPx;
   const patchLength = 3 * tubeletFrames * patchPx * patchPx;
-  const frames = Array.from({ length: tubeletFrames }, () => new Float32Array(cropPx * cropPx));
+  const tubelet = new Float32Array(tubeletFrames * cropPx * cropPx);
+  const frames = Array.from({ length: tubeletFrames }, (_, t) =>
+    tubelet.subarray(t * cropPx * cropPx, (t + 1) * cropPx * cropPx),
+  );
   const scratch = new Float32Array(cropPx * cropPx);
   const spread = (random: Random, limit: number): number => (random.uniform() * 2 - 1) * limit;
   return {
@@ -156,6 +154,7 @@ export function facePatcher(config: HicmaeConfig): FacePatcher {
         sample(set, index, moved, cropPx, frame);
         if (blurred) blur(frame, cropPx, scratch);
       });
+      standardize(tubelet);
       const pixels = patchPx * patchPx;
       positions.forEach((position, k) => {
         const place = position % (perRow * perRow);
@@ -164,14 +163,12 @@ export function facePatcher(config: HicmaeConfig): FacePatcher {
         const to = offset + k * patchLength;
         // Channel, frame, row, column: as the convolution's weight is laid out.
         for (let c = 0; c < 3; c++) {
-          const bias = black[c]!;
-          const factor = channelScale[c]!;
           for (let t = 0; t < tubeletFrames; t++) {
             const frame = frames[t]!;
             let at = to + (c * tubeletFrames + t) * pixels;
             for (let y = 0; y < patchPx; y++)
               for (let x = 0, from = (top + y) * cropPx + left; x < patchPx; x++)
-                patches[at++] = frame[from++]! * factor + bias;
+                patches[at++] = frame[from++]!;
           }
         }
       });

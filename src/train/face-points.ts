@@ -8,7 +8,7 @@ import { chromium } from 'playwright';
 import { createServer } from 'vite';
 import { withTimeout } from '../base/timeout.ts';
 import type { FacePoints } from '../clip/face.ts';
-import { chromiumArgs, findChromium } from './chromium.ts';
+import { chromiumArgs, requireChromium } from './chromium.ts';
 import { staticFolders } from './static-folders.ts';
 
 /** Stills of one size. */
@@ -46,12 +46,7 @@ export async function findFacePoints(
   stills: Stills,
   onProgress?: (done: number, total: number) => void,
 ): Promise<(FacePoints | null)[]> {
-  const executablePath = findChromium();
-  if (executablePath === undefined) {
-    throw new Error(
-      'No Chromium found to align faces with; install one (apt install chromium) or set CHROMIUM_PATH.',
-    );
-  }
+  const executablePath = requireChromium();
   const { count, width, height, channels } = stills;
   const size = width * height * channels;
   if (stills.data.length !== count * size) {

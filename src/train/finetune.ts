@@ -60,7 +60,7 @@ export function clipSpecOf(config: HicmaeConfig): ClipSpec {
     frameCount,
     cropPx,
     frameIntervalMs: spanMs / frameCount,
-    color: 'gray',
+    color: 'gray-standardized',
     bandLimitHz: 5400,
   };
 }
@@ -327,18 +327,18 @@ export function finetuneCommand(say: (line: string) => void): Command {
       number(0, 1e6),
       Infinity,
     )
-    .option('--batch-faces <count>', 'faces per step, over all threads', whole(0, 4096), 64)
-    .option('--batch-voices <count>', 'voices per step, over all threads', whole(0, 4096), 32)
-    .option('--pairs <count>', 'faces and voices per step that are also read as pairs', whole(0, 4096), 16)
-    .option('--keep-faces <share>', "share of a face's patches kept in training, 0..1", number(0.05, 1), 0.6)
+    .option('--batch-faces <count>', 'faces per step, over all threads', whole(0, 4096), 96)
+    .option('--batch-voices <count>', 'voices per step, over all threads', whole(0, 4096), 28)
+    .option('--pairs <count>', 'faces and voices per step that are also read as pairs', whole(0, 4096), 12)
+    .option('--keep-faces <share>', "share of a face's patches kept in training, 0..1", number(0.05, 1), 0.7)
     .option(
       '--keep-voices <share>',
       "share of a voice's patches kept in training, 0..1",
       number(0.05, 1),
-      0.45,
+      0.4,
     )
     .option('--lr <rate>', 'highest learning rate', number(0, 1), 1e-3)
-    .option('--warmup <steps>', 'steps of linear warm-up', whole(1, 1_000_000), 300)
+    .option('--warmup <steps>', 'steps of linear warm-up', whole(1, 1_000_000), 200)
     .option('--weight-decay <factor>', 'weight decay of matrices', number(0, 10), 0.05)
     .option(
       '--layer-decay <factor>',
@@ -346,7 +346,7 @@ export function finetuneCommand(say: (line: string) => void): Command {
       number(0.01, 1),
       1,
     )
-    .option('--drop-path <rate>', "stochastic depth's rate in the deepest block", number(0, 0.9), 0.05)
+    .option('--drop-path <rate>', "stochastic depth's rate in the deepest block", number(0, 0.9), 0)
     .option('--smoothing <share>', 'label smoothing of voices and pairs', number(0, 0.9), 0.1)
     .option(
       '--average <share>',

@@ -1,6 +1,7 @@
 // `npm run train -- COMMAND`: one file per command.
 import { Command } from 'commander';
-import { toProblem } from '../base/errors.ts';
+import { Problem } from '../base/errors.ts';
+import { analyzeCommand } from './analyze.ts';
 import { evaluateCommand } from './evaluate.ts';
 import { exportCommand } from './export.ts';
 import { finetuneCommand } from './finetune.ts';
@@ -14,14 +15,18 @@ const program = new Command('npm run train --')
   .showHelpAfterError()
   .addCommand(finetuneCommand(say))
   .addCommand(evaluateCommand(say))
-  .addCommand(exportCommand(say));
+  .addCommand(exportCommand(say))
+  .addCommand(analyzeCommand(say));
 
 try {
   await program.parseAsync();
 } catch (error) {
-  const problem = toProblem(error);
-  process.stderr.write(
-    `${problem.kind === 'internal' && error instanceof Error ? (error.stack ?? problem.message) : problem.message}\n`,
-  );
+  // A plain Error is written for the user; anything else is our own bug and shows where.
+  const expected =
+    error instanceof Problem
+      ? error.kind !== 'internal'
+      : error instanceof Error && error.constructor === Error;
+  const { message, stack } = error instanceof Error ? error : new Error(String(error));
+  process.stderr.write(`${expected && !message.startsWith('internal:') ? message : (stack ?? message)}\n`);
   process.exitCode = 1;
 }

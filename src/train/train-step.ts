@@ -41,6 +41,9 @@ export interface StepLosses {
   readonly voices: readonly number[];
 }
 
+/** How often a still's tokens all come from one temporal slot. */
+const wholeSlotShare = 0.8;
+
 export type Step = (step: number, params: Float32Array, gradients: Float32Array) => StepLosses;
 
 interface Batch {
@@ -97,9 +100,14 @@ export function trainStep(
             drawn.faces.length,
             facesKept,
             faceLength,
-            // One token per place, each from any of the clip's temporal slots: a still looks the same in all.
-            () =>
-              keepSome(places, facesKept, stream).map((place) => stream.integer(slotCount) * places + place),
+            // One token per place, since a still looks the same in every temporal slot: mostly all from one slot
+            // (scrambled slots hide which places are neighbors), else from any.
+            () => {
+              const slot = stream.uniform() < wholeSlotShare ? stream.integer(slotCount) : null;
+              return keepSome(places, facesKept, stream).map(
+                (place) => (slot ?? stream.integer(slotCount)) * places + place,
+              );
+            },
             (i, chosen, into) => {
               facesOf.fill(
                 faces,

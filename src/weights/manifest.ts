@@ -122,7 +122,7 @@ function parseClip(value: unknown, config: HicmaeConfig): ClipSpec {
     frameCount: number('frameCount'),
     frameIntervalMs: positive(fields['frameIntervalMs'], 'clip.frameIntervalMs'),
     cropPx: number('cropPx'),
-    color: oneOf(fields['color'], 'clip.color', ['rgb', 'gray']),
+    color: oneOf(fields['color'], 'clip.color', ['rgb', 'gray', 'gray-standardized']),
     sampleRateHz: number('sampleRateHz'),
     soundMs: positive(fields['soundMs'], 'clip.soundMs'),
     bandLimitHz: limit === null ? null : positive(limit, 'clip.bandLimitHz'),
