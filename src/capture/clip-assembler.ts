@@ -27,7 +27,7 @@ export interface ClipAssembler {
    * repeat the nearest one. There is a face when it has been followed for 0.9 s, and was seen in at least half of the
    * slots since it came; since it came is at most the whole clip.
    *
-   * Sound: null unless hasVoice.
+   * Sound: null unless hasVoice; silence stands before a sound that began less than a clip ago.
    */
   cut(endMs: number): Clip | null;
 }
@@ -48,10 +48,18 @@ export function createClipAssembler(spec: ClipSpec, sound: Sound | null): ClipAs
     cut(endMs) {
       const frames = cutFrames(seen, endMs, spec);
       const heard = sound?.read(endMs, spec.soundMs) ?? null;
-      const samples = heard && hasVoice(heard) ? heard : null;
+      const samples = heard && hasVoice(heard) ? afterSilence(heard, spec) : null;
       return frames || samples ? { endMs, frames, samples } : null;
     },
   };
+}
+
+function afterSilence(samples: Float32Array, { soundMs, sampleRateHz }: ClipSpec): Float32Array {
+  const wanted = Math.round((soundMs * sampleRateHz) / 1000);
+  if (samples.length >= wanted) return samples;
+  const padded = new Float32Array(wanted);
+  padded.set(samples, wanted - samples.length);
+  return padded;
 }
 
 function cutFrames(

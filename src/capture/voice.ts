@@ -16,11 +16,11 @@ const highestFloorDb = -35;
 const leastShare = 0.15;
 
 /** Less sound than this says nothing. */
-const leastFrames = 20;
+const leastFrames = 38;
 
 /**
  * Whether at least 15 % of the 25 ms frames are above -50 dB re full scale and 6 dB above the quiet floor (the tenth
- * percentile of the frames' levels, at most -35 dB). Less than half a second of sound never is a voice.
+ * percentile of the frames' levels, at most -35 dB). Less than 0.95 s of sound never is a voice.
  * @param samples mono, 16 kHz, -1..1
  */
 export function hasVoice(samples: Float32Array): boolean {

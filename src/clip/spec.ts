@@ -37,6 +37,6 @@ export interface Clip {
   readonly endMs: number;
   /** Aligned face crops, RGB 0..255; shape [T, H, W, 3]. */
   readonly frames: Uint8ClampedArray | null;
-  /** Mono sound, -1..1; at most soundMs long, newest last. */
+  /** Mono sound, -1..1; soundMs long, newest last. */
   readonly samples: Float32Array | null;
 }

@@ -102,14 +102,20 @@ export function parameterCount(config: HicmaeConfig): number {
 }
 
 /**
- * Fresh parameters as the official fine-tuning starts without a checkpoint. The caller disposes of them.
+ * Fresh parameters. The caller disposes of them.
  * @param random decides every drawn value: the same seed gives the same parameters
+ * @param encoders how the encoders' linear layers begin: `normal`, deviation 0.02, as the official fine-tuning does (it means
+ *   them to be replaced by pre-trained ones); `xavier`, as the official pre-training does, to train from scratch
  */
-export function initParams(config: HicmaeConfig, random: Random): Params {
+export function initParams(
+  config: HicmaeConfig,
+  random: Random,
+  encoders: 'normal' | 'xavier' = 'normal',
+): Params {
   return Object.fromEntries(
     parameterShapes(config).map(({ name, shape }) => [
       name,
-      tensor(initialValues(name, shape, config, random), [...shape], 'float32'),
+      tensor(initialValues(name, shape, config, random, encoders), [...shape], 'float32'),
     ]),
   );
 }
@@ -119,6 +125,7 @@ function initialValues(
   shape: readonly number[],
   config: HicmaeConfig,
   random: Random,
+  encoders: 'normal' | 'xavier',
 ): Float32Array {
   const values = new Float32Array(elementCount(shape));
   const uniform = (bound: number): Float32Array => values.map(() => (2 * random.uniform() - 1) * bound);
@@ -129,7 +136,8 @@ function initialValues(
   if (name.startsWith('head.')) return uniform((4 * config.width) ** -0.5);
   if (name.includes('patch_embed')) return uniform(patchWidth(config, name) ** -0.5);
   if (shape.length === 1) return values;
-  if (name.startsWith('encoder_fusion.')) return uniform(Math.sqrt(6 / ((shape[0] ?? 0) + fanIn)));
+  if (encoders === 'xavier' || name.startsWith('encoder_fusion.'))
+    return uniform(Math.sqrt(6 / ((shape[0] ?? 0) + fanIn)));
   // The official code truncates at +/-2 absolute: a hundred standard deviations, so in effect not at all.
   return values.map(() => 0.02 * random.normal());
 }

@@ -61,9 +61,10 @@ async function analyzeFile(page: Page, file: string, options: AnalyzeOptions): P
       if (!element || !chosen) throw new Error('internal: the page has no recognizer or no file');
       element.setAttribute('model', model);
       element.setAttribute('backend', backend);
-      const report = (window as unknown as { analyzeReading: (reading: unknown) => Promise<void> })
+      // No function is written here: tsx would mark it with a helper that the page lacks.
+      const onReading = (window as unknown as { analyzeReading: (reading: AnalyzedReading) => void })
         .analyzeReading;
-      return await element.analyze(chosen, { hopMs, onReading: (reading) => void report(reading) });
+      return await element.analyze(chosen, { hopMs, onReading });
     },
     { hopMs: options.hop, backend: options.backend, model: `./models/${options.model}/` },
   );
@@ -132,7 +133,7 @@ async function analyze(
     await browser.close();
     await server.close();
   }
-  if (options.json !== undefined) {
+  if (options.json !== undefined && results.length > 0) {
     writeFileSync(options.json, `${JSON.stringify(files.length === 1 ? results[0] : results, null, 2)}\n`);
     say(`Wrote ${options.json}`);
   }

@@ -327,10 +327,10 @@ export function finetuneCommand(say: (line: string) => void): Command {
       number(0, 1e6),
       Infinity,
     )
-    .option('--batch-faces <count>', 'faces per step, over all threads', whole(0, 4096), 96)
-    .option('--batch-voices <count>', 'voices per step, over all threads', whole(0, 4096), 28)
+    .option('--batch-faces <count>', 'faces per step, over all threads', whole(0, 4096), 80)
+    .option('--batch-voices <count>', 'voices per step, over all threads', whole(0, 4096), 24)
     .option('--pairs <count>', 'faces and voices per step that are also read as pairs', whole(0, 4096), 12)
-    .option('--keep-faces <share>', "share of a face's patches kept in training, 0..1", number(0.05, 1), 0.7)
+    .option('--keep-faces <share>', "share of a face's patches kept in training, 0..1", number(0.05, 1), 1)
     .option(
       '--keep-voices <share>',
       "share of a voice's patches kept in training, 0..1",
@@ -338,7 +338,7 @@ export function finetuneCommand(say: (line: string) => void): Command {
       0.4,
     )
     .option('--lr <rate>', 'highest learning rate', number(0, 1), 1e-3)
-    .option('--warmup <steps>', 'steps of linear warm-up', whole(1, 1_000_000), 200)
+    .option('--warmup <steps>', 'steps of linear warm-up', whole(1, 1_000_000), 100)
     .option('--weight-decay <factor>', 'weight decay of matrices', number(0, 10), 0.05)
     .option(
       '--layer-decay <factor>',

@@ -27,11 +27,11 @@ export function slotsOf(config: HicmaeConfig): { readonly slots: readonly Slot[]
   return { slots, total };
 }
 
-/** Fresh parameters (a backend must be running). */
+/** Fresh parameters to train from scratch (a backend must be running). */
 export function initialFlat(config: HicmaeConfig, seed: number): SharedFloats {
   const { slots, total } = slotsOf(config);
   const flat = sharedFloats(total);
-  const params = initParams(config, random(seed));
+  const params = initParams(config, random(seed), 'xavier');
   for (const { name, offset } of slots) {
     const value = params[name];
     if (value) flat.set(value.dataSync<'float32'>(), offset);
