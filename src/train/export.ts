@@ -32,6 +32,11 @@ export async function exportRun(options: ExportOptions, say: (line: string) => v
     missingModalities: true,
     provenance: {
       ...state.provenance,
+      // Where the data lay on the trainer's machine is nobody's business.
+      command: (state.provenance['command'] ?? '').replace(
+        /--(faces|voices) (\S+)/g,
+        (_, kind: string) => `--${kind} DIR`,
+      ),
       steps: String(state.step),
       trainingMinutes: state.minutes.toFixed(1),
       weights: options.weights === 'average' ? 'running average' : 'last step',
