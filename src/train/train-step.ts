@@ -44,6 +44,9 @@ export interface StepLosses {
 /** How often a still's tokens all come from one temporal slot. */
 const wholeSlotShare = 0.8;
 
+/** Weight of the pairs' loss: they are few, and at full weight their noise rules the encoders' gradients. */
+const pairWeight = 0.25;
+
 export type Step = (step: number, params: Float32Array, gradients: Float32Array) => StepLosses;
 
 interface Batch {
@@ -172,23 +175,28 @@ export function trainStep(
         facePatches && encode(params, config, 'video', facePatches, faceBatch.positions, training);
       const audio =
         voicePatches && encode(params, config, 'audio', voicePatches, voiceBatch.positions, training);
-      const parts: Scalar[] = [];
-      const keep = (name: 'face' | 'voice' | 'pair', logits: Tensor2D, targets: Float32Array): void => {
+      const parts: { readonly loss: Scalar; readonly weight: number }[] = [];
+      const keep = (
+        name: 'face' | 'voice' | 'pair',
+        logits: Tensor2D,
+        targets: Float32Array,
+        weight: number,
+      ): void => {
         const loss = softTargetCrossEntropy(logits, tensor2d(targets, logits.shape));
         losses[name] = loss.dataSync()[0] ?? NaN;
-        parts.push(loss);
+        parts.push({ loss, weight });
       };
-      if (video) keep('face', classify(params, config, video, null, training), faceTargets);
-      if (audio) keep('voice', classify(params, config, null, audio, training), voiceTargets);
+      if (video) keep('face', classify(params, config, video, null, training), faceTargets, 1);
+      if (audio) keep('voice', classify(params, config, null, audio, training), voiceTargets, 1);
       if (video && audio && drawn.pairs > 0) {
         const first = Array.from({ length: drawn.pairs }, (_, i) => i);
         const some = (encoded: Encoded): Encoded => ({
           utterance: selectClips(encoded.utterance, first),
           tokens: selectClips(encoded.tokens, first),
         });
-        keep('pair', classify(params, config, some(video), some(audio), training), pairTargets);
+        keep('pair', classify(params, config, some(video), some(audio), training), pairTargets, pairWeight);
       }
-      return weightedSum(parts.map((loss) => ({ loss, weight: 1 })));
+      return weightedSum(parts);
     });
     for (const { name, offset, length } of slots) {
       const slope = result.gradients[name];
