@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { officialClipSpec } from '../clip/spec.ts';
-import type { ClipSpec } from '../clip/spec.ts';
+import type { Clip, ClipSpec } from '../clip/spec.ts';
 import { createClipAssembler } from './clip-assembler.ts';
 import type { FaceObservation } from './face-protocol.ts';
 import { wholeSound } from './sound-ring.ts';
@@ -57,6 +57,31 @@ describe('clip assembler', () => {
     expect(looks(0, 4000, (ms) => ms < 2600).cut(4000)).toBeNull();
     expect(looks(0, 9000, (ms) => ms < 1000).cut(9000)).toBeNull();
     expect(createClipAssembler(spec, null).cut(1000)).toBeNull();
+  });
+
+  it('cuts a few frames far apart as well: 4 of them, 640 ms apart', () => {
+    const sparse: ClipSpec = { ...spec, frameCount: 4, frameIntervalMs: 640 };
+    const numbers = (clip: Clip | null): number[] =>
+      Array.from({ length: 4 }, (_, k) => clip?.frames?.[3 * k] ?? -1);
+    const follow = (toMs: number, visible?: (timeMs: number) => boolean) =>
+      looks(0, toMs, visible, createClipAssembler(sparse, null));
+    expect(numbers(follow(4000).cut(4000))).toEqual([52, 68, 84, 100]);
+    // The first second of a recording: the slots before it repeat its first look.
+    expect(follow(840).cut(840)).toBeNull();
+    expect(numbers(follow(1000).cut(1000))).toEqual([0, 0, 9, 25]);
+    const gone = (sinceMs: number) => follow(4000, (ms) => ms <= 4000 - sinceMs).cut(4000);
+    expect(numbers(gone(900))).toEqual([52, 68, 77, 77]);
+    expect(gone(1640)).toBeNull();
+  });
+
+  it('keeps what was heard in its place when a file’s sound ends before its picture', () => {
+    const voice = wholeSound(
+      Float32Array.from({ length: 48000 }, (_, i) => (i % 6400 < 3200 ? 0.1 * Math.cos(i / 10) : 0)),
+    );
+    const samples = createClipAssembler(spec, voice).cut(4000)?.samples;
+    expect(samples?.length).toBe(40960);
+    expect(samples?.subarray(40960 - 16000).every((sample) => sample === 0)).toBe(true);
+    expect(samples?.subarray(0, 40960 - 16000)).toEqual(voice.read(3000, 1560));
   });
 
   it('starts anew when time goes back', () => {

@@ -25,7 +25,7 @@ export interface Microphone {
  *
  * Clock: a chunk's own time is exact but counts from the context's start. Messages only ever come late, so the quickest of
  * the last 4 s tells where that start lies on performance.now(); the input's latency (the track's own figure, else 20 ms)
- * is taken off. What remains is an error of some 10-20 ms, against 160 ms between a clip's frames.
+ * is taken off. What remains is an error of some 10-20 ms, against the 160 ms and more between a clip's frames.
  * @param originMs performance.now() at the source's time 0
  * @throws DOMException where the browser cannot bring the track to 16 kHz; Problem `timeout`
  */

@@ -67,11 +67,14 @@ describe('sound ring', () => {
 });
 
 describe('whole sound', () => {
-  it('is cut at both ends', () => {
+  it('is shorter before its start, and silence after its end', () => {
     const sound = wholeSound(ramp(0, 100));
     expect(at(sound.read(60, 20), 0)).toBe(640);
     expect(sound.read(10, 20).length).toBe(160);
-    expect(sound.read(120, 50).length).toBe(480);
-    expect(sound.read(500, 50).length).toBe(0);
+    expect(sound.read(0, 20).length).toBe(0);
+    const across = sound.read(120, 50);
+    expect(across.length).toBe(800);
+    expect([at(across, 0), at(across, 479), at(across, 480), at(across, -1)]).toEqual([1120, 1599, 0, 0]);
+    expect(sound.read(500, 50)).toEqual(new Float32Array(800));
   });
 });

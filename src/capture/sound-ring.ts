@@ -61,13 +61,18 @@ function modulo(value: number, divisor: number): number {
   return ((value % divisor) + divisor) % divisor;
 }
 
-/** A sound that is there as a whole, its first sample at time 0: a decoded file. */
+/**
+ * A sound that is there as a whole, its first sample at time 0: a decoded file. After its end there is silence, not
+ * nothing: what was heard must keep its place beside pictures that go on.
+ */
 export function wholeSound(samples: Float32Array): Sound {
   return {
     read(endMs, durationMs) {
-      const end = Math.round((endMs * soundRateHz) / 1000);
-      const from = end - Math.round((durationMs * soundRateHz) / 1000);
-      return samples.slice(Math.max(0, from), Math.max(0, end));
+      const end = Math.max(0, Math.round((endMs * soundRateHz) / 1000));
+      const from = Math.max(0, end - Math.round((durationMs * soundRateHz) / 1000));
+      const heard = new Float32Array(end - from);
+      heard.set(samples.subarray(from, end));
+      return heard;
     },
   };
 }

@@ -28,8 +28,10 @@ describe('hasVoice', () => {
     expect(hasVoice(new Float32Array(40960).fill(0.5))).toBe(false);
   });
 
-  it('hears a voice that never pauses, and needs half a second', () => {
+  it('hears a voice that never pauses, and needs 0.95 s of it', () => {
+    const syllables = (s: number): number => (s % 0.2 < 0.1 ? -20 : -65);
     expect(hasVoice(noise(() => -20))).toBe(true);
-    expect(hasVoice(noise((s) => (s % 0.2 < 0.1 ? -20 : -65), 0.4))).toBe(false);
+    expect(hasVoice(noise(syllables, 0.94))).toBe(false);
+    expect(hasVoice(noise(syllables, 0.95))).toBe(true);
   });
 });
