@@ -1,5 +1,5 @@
 // The element alone, in a page that is not ours, from the built files at their own address.
-import { expect, expectGoodReadings, test } from './recognizer-page.ts';
+import { expectGoodReadings, test } from './recognizer-page.ts';
 
 const host = `<!doctype html>
 <title>Somebody's page</title>

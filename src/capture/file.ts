@@ -11,8 +11,14 @@ const stepLimitMs = 15_000;
 /** After a seek the new picture is shown within a frame or two; where it does not change, nothing is announced. */
 const paintLimitMs = 120;
 
-/** A file of this size is decoded as sound in memory, several times as large: more would end the page. */
+/** Decoding is many times faster than playing; a decoder that hangs must not hang the start. */
+const decodeLimitMs = 120_000;
+
+/** Sound is decoded whole, from the whole file in memory: more bytes than this would end the page. */
 const largestSoundBytes = 1_000_000_000;
+
+/** An hour of 16 kHz stereo takes 460 MB while it is decoded, and half of that afterwards. */
+const longestSoundMs = 2 * 3_600_000;
 
 export interface FileOptions {
   /** `stepped`: see Source.step. */
@@ -37,13 +43,11 @@ export async function openFile(file: Blob, { pace }: FileOptions): Promise<Sourc
     view.playsInline = true;
     view.preload = 'auto';
     const late = `${nameOf(file)} did not load in time: try a shorter or smaller file`;
-    const [decoded] = await Promise.all([
-      decodeSound(file),
-      withTimeout(load(view, url, file), loadLimitMs, late),
-    ]);
+    await withTimeout(load(view, url, file), loadLimitMs, late);
+    const durationMs = await withTimeout(lengthMs(view), loadLimitMs, late);
+    const decoded = await decodeSound(file, durationMs);
     const hasPictures = view.videoWidth > 0;
-    if (!hasPictures && !decoded) throw unsupported(file);
-    const durationMs = await withTimeout(lengthMs(view, decoded), loadLimitMs, late);
+    if (!hasPictures && !decoded.samples) throw unsupported(file);
     const opened = { file, view, durationMs, release, ...tracks(file, decoded, hasPictures) };
     return pace === 'stepped' ? steppedSource(opened) : await playedSource(opened);
   } catch (error) {
@@ -175,58 +179,68 @@ function nextPaint(view: HTMLVideoElement, signal: AbortSignal): Promise<void> {
 }
 
 /** Recordings of a browser's MediaRecorder do not say how long they are: their end is looked for. */
-async function lengthMs(view: HTMLVideoElement, sound: Float32Array | null): Promise<number> {
+async function lengthMs(view: HTMLVideoElement): Promise<number> {
   if (!Number.isFinite(view.duration)) {
+    const listening = new AbortController();
+    const { signal } = listening;
     const known = new Promise<void>((resolve) => {
       const check = (): void => {
         if (Number.isFinite(view.duration)) resolve();
       };
-      view.addEventListener('durationchange', check);
-      view.addEventListener('timeupdate', check);
+      view.addEventListener('durationchange', check, { signal });
+      view.addEventListener('timeupdate', check, { signal });
     });
-    const rewound = (): Promise<void> =>
-      new Promise((resolve) => {
-        view.addEventListener('seeked', () => resolve(), { once: true });
-        view.currentTime = 0;
-      });
     view.currentTime = Number.MAX_SAFE_INTEGER;
     await known;
-    await rewound();
+    listening.abort();
+    await new Promise<void>((resolve) => {
+      view.addEventListener('seeked', () => resolve(), { once: true });
+      view.currentTime = 0;
+    });
   }
-  const soundMs = sound ? (sound.length / soundRateHz) * 1000 : 0;
-  return Number.isFinite(view.duration) ? view.duration * 1000 : soundMs;
+  // Whole microseconds, as the browser counts: 2.007 s is 2007 ms and not 2007.0000000000002.
+  return Math.round(view.duration * 1e6) / 1000;
 }
 
-/** Mono at 16 kHz; null where the file has no sound that the browser can decode. */
-async function decodeSound(file: Blob): Promise<Float32Array | null> {
-  if (file.size > largestSoundBytes) return null;
+interface DecodedSound {
+  /** Mono at 16 kHz; null where there is none, or none that can be decoded here. */
+  readonly samples: Float32Array | null;
+  /** Why not, where it is more than "none": completes "has no sound that this browser can decode". */
+  readonly reason: string;
+}
+
+async function decodeSound(file: Blob, durationMs: number): Promise<DecodedSound> {
+  if (file.size > largestSoundBytes) return { samples: null, reason: ' (it is too large for that)' };
+  if (durationMs > longestSoundMs) return { samples: null, reason: ' (it is too long for that)' };
+  const decoding = async (): Promise<AudioBuffer> =>
+    new OfflineAudioContext(1, 1, soundRateHz).decodeAudioData(await file.arrayBuffer());
   try {
-    const buffer = await new OfflineAudioContext(1, 1, soundRateHz).decodeAudioData(await file.arrayBuffer());
+    const buffer = await withTimeout(decoding(), decodeLimitMs, '');
     const mono = new Float32Array(buffer.length);
     for (let c = 0; c < buffer.numberOfChannels; c++) {
       const channel = buffer.getChannelData(c);
       for (let i = 0; i < mono.length; i++) mono[i] = mono[i]! + channel[i]! / buffer.numberOfChannels;
     }
-    return mono.length > 0 ? mono : null;
-  } catch {
-    return null;
+    return { samples: mono.length > 0 ? mono : null, reason: '' };
+  } catch (error) {
+    const late = error instanceof Problem && error.kind === 'timeout';
+    return { samples: null, reason: late ? ' in time' : '' };
   }
 }
 
 function tracks(
   file: Blob,
-  decoded: Float32Array | null,
+  { samples, reason }: DecodedSound,
   hasPictures: boolean,
 ): Pick<Source, 'sound' | 'soundProblem' | 'pictureProblem'> {
-  const sound: Sound | null = decoded && wholeSound(decoded);
-  const tooLarge = file.size > largestSoundBytes ? ' (it is too large to be decoded whole)' : '';
+  const sound: Sound | null = samples && wholeSound(samples);
   return {
     sound,
     soundProblem: sound
       ? null
       : new Problem(
           'unsupported-file',
-          `${nameOf(file)} has no sound that this browser can decode${tooLarge}; only the face is read.`,
+          `${nameOf(file)} has no sound that this browser can decode${reason}; only the face is read.`,
         ),
     pictureProblem: hasPictures
       ? null
