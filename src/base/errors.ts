@@ -33,5 +33,7 @@ export class Problem extends Error {
 export function toProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;
   const message = error instanceof Error ? error.message : String(error);
-  return new Problem('internal', `internal: ${message}`, { cause: error });
+  return new Problem('internal', message.startsWith('internal: ') ? message : `internal: ${message}`, {
+    cause: error,
+  });
 }

@@ -7,7 +7,7 @@ import { hasKernel } from './kernels.ts';
 import { columnSum, toRows } from './matmul.ts';
 
 /** HiCMAE's epsilon, everywhere. */
-export const layerNormEpsilon = 1e-6;
+const layerNormEpsilon = 1e-6;
 
 /**
  * (x - mean) / sqrt(variance + epsilon) * weight + bias over the last dimension (population variance).

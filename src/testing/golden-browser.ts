@@ -4,9 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium } from 'playwright';
 import { createServer } from 'vite';
-import { Problem } from '../base/errors.ts';
 import { withTimeout } from '../base/timeout.ts';
-import { chromiumArgs, findChromium } from '../train/chromium.ts';
+import { chromiumArgs, requireChromium } from '../train/chromium.ts';
 import type { Comparison } from './golden.ts';
 
 export interface GoldenBrowser {
@@ -19,10 +18,7 @@ const runLimitMs = 1_800_000;
 
 /** Starts server and browser; `close` ends both. */
 export async function openGoldenBrowser(): Promise<GoldenBrowser> {
-  const executablePath = findChromium();
-  if (executablePath === undefined) {
-    throw new Problem('worker-failed', 'no Chromium was found; run npm test once, or set CHROMIUM_PATH');
-  }
+  const executablePath = requireChromium();
   const cacheDir = await mkdtemp(join(tmpdir(), 'golden-vite-'));
   const server = await createServer({
     configFile: false,

@@ -55,12 +55,26 @@ async function listFixtures(folder: string, only: string | undefined): Promise<s
   return wanted === undefined ? fixtures : fixtures.filter((name) => name === `${wanted}.json`);
 }
 
+async function readFixture(path: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8')) as unknown;
+  } catch (error) {
+    throw new Problem('unsupported-file', `cannot be read as JSON (${String(error)})`, {
+      cause: error,
+    });
+  }
+}
+
 async function runOne(folder: string, fileName: string, run: GoldenCheck['run']): Promise<Outcome> {
   const started = performance.now();
   const seconds = (): number => (performance.now() - started) / 1000;
   try {
-    const fixture = JSON.parse(await readFile(join(folder, fileName), 'utf8')) as unknown;
-    return { fileName, comparisons: await run(fixture), failure: null, seconds: seconds() };
+    return {
+      fileName,
+      comparisons: await run(await readFixture(join(folder, fileName))),
+      failure: null,
+      seconds: seconds(),
+    };
   } catch (error) {
     return { fileName, comparisons: [], failure: toProblem(error).message, seconds: seconds() };
   }

@@ -8,11 +8,6 @@ import type { Comparison } from './golden.ts';
 
 const checks = [finetuneCheck, finetuneGradsCheck];
 
-/** Whether a fixture's check runs tensors, so that it can be run on webgpu. */
-export function runsInPage(fileName: string): boolean {
-  return checks.some((check) => check.covers(fileName));
-}
-
 /** Runs a fixture on webgpu. @throws Problem when there is no adapter or the fixture is not covered */
 export async function runInPage(fileName: string, fixture: unknown): Promise<Comparison[]> {
   if (!('gpu' in navigator) || (await navigator.gpu.requestAdapter()) === null) {

@@ -7,7 +7,7 @@ export interface AdamWOptions {
 }
 
 /** The fine-tuning recipe's constants. */
-export const officialAdamW: AdamWOptions = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
+const officialAdamW: AdamWOptions = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
 
 /** One tensor's place in the flat arrays, with its own learning rate and decay. */
 export interface FlatRange {

@@ -31,10 +31,7 @@ function fromRow(row: Float32Array): FacePoints | null {
 }
 
 /** The points of every still, from .cache/ or by the live path's detector in a headless Chromium. */
-export async function facePointsOf(
-  stills: Stills,
-  say: (line: string) => void,
-): Promise<(FacePoints | null)[]> {
+async function facePointsOf(stills: Stills, say: (line: string) => void): Promise<(FacePoints | null)[]> {
   const { count, widthPx: width, heightPx: height, data } = stills;
   const name = `${sha256(pointsVersion, `${String(width)}x${String(height)}`, data).slice(0, 24)}.face-points`;
   let bytes = readCache(name, count * numbersPerFace * 4);

@@ -1,10 +1,12 @@
 // `analyze`: the built page's own live path, headless, over media files.
-import { writeFileSync } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, Option } from 'commander';
 import { chromium, type Page } from 'playwright';
+import { withTimeout } from '../base/timeout.ts';
+import { writeWhole } from './cache.ts';
 import { chromiumArgs, requireChromium } from './chromium.ts';
+import { number } from './options.ts';
 import { buildIfNeeded, servePage } from './page-server.ts';
 
 /** A reading as the page gives it: `Reading` of `live/state.ts`, read back as data. */
@@ -37,12 +39,6 @@ interface AnalyzeOptions {
   readonly json?: string;
 }
 
-function positive(value: string): number {
-  const number = Number(value);
-  if (!(number > 0)) throw new InvalidArgumentError('A number above 0 is wanted.');
-  return number;
-}
-
 function line(reading: AnalyzedReading): string {
   const ranked = Object.entries(reading.probabilities).sort((a, b) => b[1] - a[1]);
   const values = ranked.map(([label, p]) => `${label} ${(100 * p).toFixed(1)}%`).join('  ');
@@ -68,24 +64,15 @@ async function analyzeFile(page: Page, file: string, options: AnalyzeOptions): P
     },
     { hopMs: options.hop, backend: options.backend, model: `./models/${options.model}/` },
   );
-  let timer: NodeJS.Timeout | undefined;
-  const expiry = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => {
-      reject(new Error(`${file}: not analyzed within ${options.limit} s; raise --limit for long files.`));
-    }, options.limit * 1000);
-  });
-  try {
-    const result = await Promise.race([work, expiry]);
-    const readings = result.readings.map(({ timeMs, probabilities, modalities, faceBox }) => ({
-      timeMs,
-      probabilities,
-      modalities,
-      faceBox,
-    }));
-    return { file, durationMs: result.durationMs, readings };
-  } finally {
-    clearTimeout(timer);
-  }
+  const late = `${file} was not analyzed in time: raise --limit for long files`;
+  const result = await withTimeout(work, options.limit * 1000, late);
+  const readings = result.readings.map(({ timeMs, probabilities, modalities, faceBox }) => ({
+    timeMs,
+    probabilities,
+    modalities,
+    faceBox,
+  }));
+  return { file, durationMs: result.durationMs, readings };
 }
 
 async function analyze(
@@ -134,7 +121,7 @@ async function analyze(
     await server.close();
   }
   if (options.json !== undefined && results.length > 0) {
-    writeFileSync(options.json, `${JSON.stringify(files.length === 1 ? results[0] : results, null, 2)}\n`);
+    writeWhole(options.json, `${JSON.stringify(files.length === 1 ? results[0] : results, null, 2)}\n`);
     say(`Wrote ${options.json}`);
   }
   if (failures > 0) throw new Error(`${failures} of ${files.length} files failed.`);
@@ -145,9 +132,13 @@ export function analyzeCommand(say: (line: string) => void): Command {
     .description("read media files with the built page's own live path, headless; one line per reading")
     .argument('<file...>', 'video or sound files that Chromium can play (webm, mp4, ...)')
     .option('--model <name>', 'folder under models/', 'nano')
-    .option('--backend <name>', 'auto, webgpu, wasm or cpu', 'auto')
-    .option('--hop <ms>', 'media time between readings, milliseconds, above 0', positive, 500)
-    .option('--limit <s>', 'longest time for one file, seconds, above 0', positive, 900)
+    .addOption(
+      new Option('--backend <name>', 'where tensors are computed')
+        .choices(['auto', 'webgpu', 'wasm', 'cpu'])
+        .default('auto'),
+    )
+    .option('--hop <ms>', 'media time between readings, milliseconds', number(1, 60_000), 500)
+    .option('--limit <s>', 'longest time for one file, seconds', number(1, 86_400), 900)
     .option('--json <out>', 'write {file, durationMs, readings} here (an array when several files are given)')
     .action(async (files: string[], options: AnalyzeOptions) => {
       await analyze(files, options, say);

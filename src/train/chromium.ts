@@ -1,6 +1,7 @@
 // The Chromium that tests, `analyze` and face alignment drive: the system's own, else Playwright's.
 import { existsSync } from 'node:fs';
 import { chromium } from 'playwright';
+import { Problem } from '../base/errors.ts';
 
 const systemPaths = [
   '/usr/bin/chromium',
@@ -31,11 +32,12 @@ export function findChromium(): string | undefined {
   return candidates.find((path) => path !== undefined && path !== '' && existsSync(path));
 }
 
-/** findChromium, or an error that says what to do. */
+/** findChromium. @throws Problem that says what to do when there is none */
 export function requireChromium(): string {
   const path = findChromium();
   if (path === undefined) {
-    throw new Error(
+    throw new Problem(
+      'worker-failed',
       'No Chromium found: install Chromium or Google Chrome (apt install chromium), or set CHROMIUM_PATH to one.',
     );
   }

@@ -29,7 +29,7 @@ function splitLine(line: string): string[] {
 }
 
 /** Parses a table; lines end in LF or CRLF, empty lines are skipped, a byte-order mark is dropped. */
-export function parseCsv(text: string): Table {
+function parseCsv(text: string): Table {
   const lines = text
     .replace(/^\uFEFF/, '')
     .split(/\r?\n/)

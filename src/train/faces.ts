@@ -84,13 +84,13 @@ export function readStills(folder: string, split: string): Stills {
 }
 
 /** Why a row is left out, or its class. */
-export type Verdict = { readonly label: number } | { readonly dropped: string };
+type Verdict = { readonly label: number } | { readonly dropped: string };
 
 /**
  * The class of a row of votes.
  * @param ties `keep` takes the first of equal emotions (training), `drop` leaves the row out (scoring)
  */
-export function verdict(votes: readonly number[], ties: 'keep' | 'drop'): Verdict {
+function verdict(votes: readonly number[], ties: 'keep' | 'drop'): Verdict {
   const most = Math.max(...votes);
   const top = votes.flatMap((value, i) => (value === most ? [i] : []));
   if (most === 0) return { dropped: 'no votes' };

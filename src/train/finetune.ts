@@ -52,7 +52,7 @@ export interface FinetuneOptions {
 }
 
 /** How our models' clips are cut. CREMA-D has nothing above 5.5 kHz and FER+ is gray, so they hear and see no more. */
-export function clipSpecOf(config: HicmaeConfig): ClipSpec {
+function clipSpecOf(config: HicmaeConfig): ClipSpec {
   const { frameCount, cropPx } = config.video;
   const spanMs = officialClipSpec.frameCount * officialClipSpec.frameIntervalMs;
   return {

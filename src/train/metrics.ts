@@ -122,7 +122,7 @@ function covariance(a: readonly number[], b: readonly number[]): number {
 }
 
 /** Concordance correlation coefficient of two series: 2 cov / (var + var + (mean difference)^2), unbiased moments. */
-export function concordance(predicted: readonly number[], actual: readonly number[]): number {
+function concordance(predicted: readonly number[], actual: readonly number[]): number {
   const difference = mean(predicted) - mean(actual);
   const spread = covariance(predicted, predicted) + covariance(actual, actual);
   return (2 * covariance(predicted, actual)) / (spread + difference ** 2);

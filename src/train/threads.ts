@@ -2,7 +2,7 @@
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { Worker, parentPort } from 'node:worker_threads';
-import { Problem } from '../base/errors.ts';
+import { Problem, toProblem } from '../base/errors.ts';
 
 /** What a worker sends back. */
 type Reply<R> =
@@ -71,6 +71,7 @@ export function startThread<Q, R>(module: URL, workerData: unknown): Thread<Q, R
 }
 
 /** The worker's side: answers each request with what `answer` returns or throws. */
+// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- the caller names both sides, as startThread's does
 export function serve<Q, R>(answer: (request: Q) => Promise<R> | R): void {
   const port = parentPort;
   if (port === null) throw new Error('internal: this module runs in a worker thread');
@@ -80,8 +81,10 @@ export function serve<Q, R>(answer: (request: Q) => Promise<R> | R): void {
       try {
         reply = { ok: true, value: await answer(request) };
       } catch (error) {
-        const message = error instanceof Error ? error.message : String(error);
-        reply = { ok: false, message, kind: error instanceof Problem ? error.kind : 'internal' };
+        const { kind, message } = toProblem(error);
+        // The main thread cannot see where our own bug happened, so that travels along.
+        const where = kind === 'internal' && error instanceof Error ? `\n${error.stack ?? ''}` : '';
+        reply = { ok: false, message: message + where, kind };
       }
       port.postMessage(reply);
     })();

@@ -1,7 +1,7 @@
 // One thread's share of a training step: encode faces and voices once, then three losses on what was encoded.
 // Faces alone, voices alone and pairs are all trained every step: this is the modality dropout.
 import { dispose, tensor2d, tensor3d } from '@tensorflow/tfjs-core';
-import type { Scalar, Tensor, Tensor2D } from '@tensorflow/tfjs-core';
+import type { Scalar, Tensor2D } from '@tensorflow/tfjs-core';
 import { classify } from '../model/classifier.ts';
 import type { HicmaeConfig } from '../model/config.ts';
 import { patchLength, tokenCount } from '../model/embed.ts';
@@ -204,7 +204,7 @@ export function trainStep(
       else gradients.fill(0, offset, offset + length);
     }
     disposeGradients(result);
-    dispose(params as Record<string, Tensor>);
+    dispose(params);
     facePatches?.dispose();
     voicePatches?.dispose();
     return {

@@ -1,7 +1,6 @@
 // A training thread: its own tfjs, the shared parameters, its own gradients.
 import { workerData } from 'node:worker_threads';
 import { dispose } from '@tensorflow/tfjs-core';
-import type { Tensor } from '@tensorflow/tfjs-core';
 import type { HicmaeConfig } from '../model/config.ts';
 import { startBackend } from './backend.ts';
 import type { FaceSet } from './faces.ts';
@@ -71,7 +70,7 @@ serve<TrainRequest, TrainReply>(async (request) => {
       try {
         return { kind: 'logits', logits: predict(params, request.items) };
       } finally {
-        dispose(params as Record<string, Tensor>);
+        dispose(params);
       }
     }
   }

@@ -40,7 +40,7 @@ const scale = normalizeAndPad({ frames: new Float32Array([1]), frameCount: 1, me
 const perDb = Math.LN10 / 10;
 
 /** Bins that can hold energy under a band limit: those above hold the floor in any sound. */
-export function usedBinCount(bandLimitHz: number | null, melBins: number): number {
+function usedBinCount(bandLimitHz: number | null, melBins: number): number {
   const impulse = new Float32Array(400);
   impulse[200] = 1;
   const { frames } = kaldiFbank(impulse, { bandLimitHz, melBins });

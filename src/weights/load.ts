@@ -63,7 +63,7 @@ export async function loadWeights(
 }
 
 /** The folder's manifest alone. @throws as {@link loadWeights} */
-export async function readManifest(source: WeightSource): Promise<Manifest> {
+async function readManifest(source: WeightSource): Promise<Manifest> {
   const fileName = `${source.location}manifest.json`;
   const bytes = await source.readBytes('manifest.json', () => undefined);
   if (looksLikeHtml(bytes)) throw gotPage(fileName);

@@ -1,6 +1,5 @@
 // Schedules and three AdamW steps of the micro fine-tuning model against the official code's.
 import { dispose, tensor2d } from '@tensorflow/tfjs-core';
-import type { Tensor } from '@tensorflow/tfjs-core';
 import { sizes } from '../../model/config.ts';
 import { disposeGradients, lossAndGradients } from '../../model/gradients.ts';
 import { forwardClassify } from '../../model/hicmae.ts';
@@ -95,7 +94,7 @@ async function threeSteps(
     }
     for (const slope of gradients) squares += slope * slope;
     disposeGradients(result);
-    dispose(params as Record<string, Tensor>);
+    dispose(params);
     const lossWanted = losses[step] ?? NaN;
     const lossTolerance = 10 * Math.abs(lossWanted - (losses32[step] ?? NaN)) + 1e-5;
     comparisons.push(compareNumber(`${name}: loss ${String(step)}`, loss, lossWanted, lossTolerance));
