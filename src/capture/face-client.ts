@@ -24,8 +24,6 @@ export interface FaceTracker {
   track(bitmap: ImageBitmap, timeMs: number): Promise<FaceObservation | null>;
   /** All faces of one picture, surest first, without following; otherwise like track. */
   detect(bitmap: ImageBitmap): Promise<readonly DetectedFace[]>;
-  /** Forgets the followed face. */
-  reset(): Promise<void>;
   /** Ends the worker; waiting calls reject. May be called twice. */
   close(): void;
 }
@@ -123,9 +121,6 @@ export async function openFaceTracker(options: {
       const reply = await call({ type: 'detect', bitmap }, trackLimitMs, late, [bitmap]);
       if (reply.type !== 'detected') throw unexpected(reply);
       return reply.faces;
-    },
-    async reset() {
-      await call({ type: 'reset' }, trackLimitMs, late);
     },
     close() {
       die(new Problem('face-detector-failed', 'The face detector was closed.'));

@@ -13,11 +13,10 @@ const keypoint = { rightEye: 0, leftEye: 1, mouth: 3 } as const;
 export interface FaceFinder {
   /** The picture's faces, surest first. */
   find(picture: ImageBitmap): readonly DetectedFace[];
-  close(): void;
 }
 
 /**
- * MediaPipe's detector on the CPU.
+ * MediaPipe's detector on the CPU; it ends with its worker.
  * @param assetsUrl folder with `vision_wasm_module_internal.*` and the face models, ending in a slash
  * @throws Problem `face-detector-failed` when a file is missing or WebAssembly or WebGL is not to be had
  */
@@ -44,9 +43,6 @@ export async function openFaceFinder(
           .detections.map((detection) => toFace(detection, picture.width, picture.height))
           .filter((face) => face !== null)
           .sort((a, b) => b.score - a.score),
-      close: () => {
-        detector.close();
-      },
     };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);

@@ -52,15 +52,10 @@ export interface DetectRequest extends Numbered {
   readonly bitmap: ImageBitmap;
 }
 
-/** Forget the tracked face: the pictures that follow belong to another series. */
-export interface ResetRequest extends Numbered {
-  readonly type: 'reset';
-}
-
-export type FaceRequest = OpenRequest | TrackRequest | DetectRequest | ResetRequest;
+export type FaceRequest = OpenRequest | TrackRequest | DetectRequest;
 
 export type FaceReply =
-  | { readonly type: 'done'; readonly id: number }
+  | { readonly type: 'opened'; readonly id: number }
   | { readonly type: 'tracked'; readonly id: number; readonly observation: FaceObservation | null }
   | { readonly type: 'detected'; readonly id: number; readonly faces: readonly DetectedFace[] }
   | { readonly type: 'failed'; readonly id: number; readonly kind: ProblemKind; readonly message: string };

@@ -39,10 +39,7 @@ async function answer(request: FaceRequest): Promise<FaceReply> {
       assert(finder === null, 'the face worker is opened twice');
       finder = await openFaceFinder(request.assetsUrl, request.finder);
       cropPx = request.cropPx;
-      return { type: 'done', id };
-    case 'reset':
-      tracked = null;
-      return { type: 'done', id };
+      return { type: 'opened', id };
     case 'track':
       try {
         return { type: 'tracked', id, observation: track(request.bitmap, request.timeMs) };

@@ -8,8 +8,10 @@ import type { LoadedModel } from './model.ts';
 import type { LoadRequest, ProgressReply, Reply, Request } from './protocol.ts';
 
 let model: LoadedModel | null = null;
-/** Settles when the GPU is lost; every call is raced against it. */
-let lost: Promise<Problem> = new Promise(() => undefined);
+/** Why nothing can be computed any more. */
+let lost: Problem | null = null;
+/** Gives up the computation in progress. Not a race against a promise: one that never settles would keep every result. */
+let giveUp: ((problem: Problem) => void) | null = null;
 /** Requests are answered one after another. */
 let queue: Promise<void> = Promise.resolve();
 
@@ -41,13 +43,16 @@ async function answer(request: Request): Promise<Reply> {
 }
 
 /** The promise's outcome, or a rejection as soon as the GPU is lost. */
-async function orLost<T>(promise: Promise<T>): Promise<T> {
-  return Promise.race([
-    promise,
-    lost.then((problem) => {
-      throw problem;
-    }),
-  ]);
+async function orLost<T>(computing: Promise<T>): Promise<T> {
+  try {
+    return await new Promise<T>((resolve, reject) => {
+      giveUp = reject;
+      computing.then(resolve, reject);
+      if (lost !== null) reject(lost);
+    });
+  } finally {
+    giveUp = null;
+  }
 }
 
 async function load({ id, modelUrl, wasmUrl, backend: wanted }: LoadRequest): Promise<Reply> {
@@ -57,7 +62,10 @@ async function load({ id, modelUrl, wasmUrl, backend: wanted }: LoadRequest): Pr
   if (model !== null) throw new Problem('internal', 'internal: a model is loaded already');
   progress('backend');
   const backend = await chooseBackend(wanted, wasmUrl);
-  lost = gpuLost();
+  void gpuLost().then((problem) => {
+    lost = problem;
+    giveUp?.(problem);
+  });
   progress('download');
   const weights = await loadWeights(fetchSource(modelUrl), (loadedBytes, totalBytes) => {
     progress('download', loadedBytes, totalBytes);
