@@ -86,6 +86,12 @@ export const recognizerStyles = css`
     color: var(--_muted);
     overflow-wrap: anywhere;
   }
+  .sound-problem {
+    margin: 0;
+    font-size: 0.8125rem;
+    color: var(--_warn);
+    overflow-wrap: anywhere;
+  }
   .see-through {
     --emotion-sunken: color-mix(in srgb, light-dark(#f1f2f5, #12141a) 70%, transparent);
   }

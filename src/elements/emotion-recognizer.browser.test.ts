@@ -1,6 +1,7 @@
 // The element in a real browser, as far as it goes without a model: the rest is e2e's.
 import { afterEach, describe, expect, it } from 'vitest';
-import type { LiveState } from '../live/state.ts';
+import { officialClipSpec } from '../clip/spec.ts';
+import type { LiveState, RunningState } from '../live/state.ts';
 import type { EmotionRecognizer } from './emotion-recognizer.ts';
 import './emotion-recognizer.ts';
 import { noticeWords, problemWords } from './words.ts';
@@ -48,6 +49,43 @@ describe('<emotion-recognizer>', () => {
       problemWords('model-missing').title,
     );
     expect(button(element).textContent.trim()).toBe('Start');
+  });
+
+  it('takes an unknown source or backend as its default, and a known one as it is', async () => {
+    const element = await put({ source: 'webcam', backend: 'gpu' });
+    expect([element.source, element.backend]).toEqual(['demo', 'auto']);
+    element.setAttribute('source', 'camera');
+    element.setAttribute('backend', 'wasm');
+    expect([element.source, element.backend]).toEqual(['camera', 'wasm']);
+    element.removeAttribute('source');
+    expect(element.source).toBe('demo');
+  });
+
+  it('says why there is no sound, and mirrors the source that runs', async () => {
+    const element = await put();
+    const running: RunningState = {
+      phase: 'running',
+      source: 'camera',
+      view: document.createElement('canvas'),
+      model: { name: 'nano', labels: ['happy'], clip: officialClipSpec, missingModalities: true },
+      backend: { name: 'wasm', reason: '' },
+      notices: ['no-microphone'],
+      soundProblem: { kind: 'device-busy', message: 'Another program holds the microphone.' },
+      faceBox: null,
+      levelDb: null,
+      reading: null,
+      history: [],
+      hopMs: 250,
+      ended: false,
+    };
+    element.state = running;
+    await element.updateComplete;
+    expect(element.shadowRoot?.textContent).toContain('Another program holds the microphone.');
+    expect(element.shadowRoot?.querySelector('emotion-picture')?.mirrored).toBe(true);
+    element.state = { ...running, source: 'demo', notices: [], soundProblem: null };
+    await element.updateComplete;
+    expect(element.shadowRoot?.textContent).not.toContain('Another program');
+    expect(element.shadowRoot?.querySelector('emotion-picture')?.mirrored).toBe(false);
   });
 
   it('cannot start a file before one is chosen', async () => {

@@ -1,7 +1,7 @@
 // <emotion-recognizer>: the whole readout in one tag. Requests go to the pipeline, its snapshots come back down.
 import { html, LitElement, nothing } from 'lit';
 import { analyzeFile } from '../live/analyze.ts';
-import type { Analysis } from '../live/analyze.ts';
+import type { Analysis, AnalyzeFileOptions } from '../live/analyze.ts';
 import { createPipeline } from '../live/pipeline.ts';
 import type { Pipeline, PipelineOptions } from '../live/pipeline.ts';
 import type { LiveState, Reading } from '../live/state.ts';
@@ -21,11 +21,19 @@ import './status-line.ts';
 /** Bars shown before a model says its own labels: those of the shipped models. */
 const shippedLabels = ['angry', 'disgust', 'fear', 'happy', 'neutral', 'sad', 'surprise'];
 
-export interface AnalyzeOptions {
-  /** Media time between readings, milliseconds; 500 if absent. */
-  readonly hopMs?: number;
-  readonly onReading?: (reading: Reading) => void;
-  readonly signal?: AbortSignal;
+export type AnalyzeOptions = Pick<AnalyzeFileOptions, 'hopMs' | 'onReading' | 'signal'>;
+
+/** An attribute with few values: what is none of them is said aloud and read as the first. */
+function oneOf<T extends string>(name: string, values: readonly [T, ...T[]]) {
+  return {
+    fromAttribute(value: string | null): T {
+      const known = values.find((candidate) => candidate === value);
+      if (known === undefined && value !== null) {
+        console.warn(`${name}="${value}" is not known; wanted ${values.join(', ')}. Taken as ${values[0]}.`);
+      }
+      return known ?? values[0];
+    },
+  };
 }
 
 /**
@@ -39,9 +47,11 @@ export interface AnalyzeOptions {
  */
 export class EmotionRecognizer extends LitElement {
   static override properties = {
-    source: { type: String, reflect: true },
+    source: { converter: oneOf<SourceKind>('source', ['demo', 'camera', 'file']), reflect: true },
     model: { type: String },
-    backend: { type: String },
+    backend: {
+      converter: oneOf<PipelineOptions['backend']>('backend', ['auto', 'webgpu', 'wasm', 'cpu']),
+    },
     vendor: { type: String },
     autostart: { type: Boolean },
     phase: { type: String, reflect: true },
@@ -117,7 +127,7 @@ export class EmotionRecognizer extends LitElement {
   }
 
   protected override firstUpdated(): void {
-    if (this.autostart) void this.start();
+    if (this.autostart && this.isConnected) void this.start();
   }
 
   protected override willUpdate(): void {
@@ -193,11 +203,16 @@ export class EmotionRecognizer extends LitElement {
           <emotion-picture
             .view=${state.phase === 'running' || state.phase === 'starting' ? state.view : null}
             .faceBox=${running?.faceBox ?? null}
-            ?mirrored=${this.source === 'camera'}
+            ?mirrored=${(on ? state.source : this.source) === 'camera'}
           >
             ${this.#over(state)}
           </emotion-picture>
           <level-meter .levelDb=${running?.levelDb ?? null}></level-meter>
+          ${
+            running?.soundProblem
+              ? html`<p class="sound-problem" role="status">${running.soundProblem.message}</p>`
+              : nothing
+          }
         </section>
         <section class="panel readout" part="panel" aria-label="Emotion readout">
           <emotion-bars
@@ -244,9 +259,11 @@ export class EmotionRecognizer extends LitElement {
     }
     const notices = state.notices.map((notice) => html`<li>${noticeWords(notice)}</li>`);
     if (state.ended) notices.push(html`<li>The file has ended.</li>`);
-    return html`<ul class="notices" role="status">
-      ${notices}
-    </ul>`;
+    return html`<div role="status">
+      <ul class="notices">
+        ${notices}
+      </ul>
+    </div>`;
   }
 
   #invitation() {

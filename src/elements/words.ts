@@ -53,7 +53,7 @@ const problems: Readonly<Record<ProblemKind, Words>> = {
     advice: 'Its files are damaged, incomplete or made for another version. Fetch or export the model again.',
   },
   'face-detector-failed': {
-    title: 'The face detector did not start',
+    title: 'The face detector failed',
     advice: 'Reload the page. If it happens again, check that the page’s vendor files are served whole.',
   },
   'worker-failed': {

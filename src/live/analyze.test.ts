@@ -1,6 +1,8 @@
 // Analysis of a file with hand-made parts: exact hop times, unsmoothed, everything closed.
 import { describe, expect, it } from 'vitest';
 import { Problem } from '../base/errors.ts';
+import { createClipAssembler } from '../capture/clip-assembler.ts';
+import { wholeSound } from '../capture/sound-ring.ts';
 import { analyzeFile } from './analyze.ts';
 import { bench, prediction } from './fakes.ts';
 
@@ -34,6 +36,32 @@ describe('analyzeFile', () => {
     expect(told).toEqual(analysis.readings.map(({ timeMs }) => timeMs));
     expect(analysis.readings.map(({ probabilities }) => probabilities['happy'])).toEqual([0, 1, 0, 1, 0, 1]);
     expectAllClosed(log);
+  });
+
+  it.each([
+    { modality: 'face', face: true, voice: false },
+    { modality: 'voice', face: false, voice: true },
+  ])('reads a short clip from 1 s on by its $modality, to its very end', async ({ face, voice }) => {
+    const { parts, world, predictions } = bench();
+    world.face = face;
+    const syllables = Float32Array.from({ length: 3.007 * 16000 }, (_, i) =>
+      voice && i % 6400 < 3200 ? 0.1 * Math.sin(i / 10) : 0,
+    );
+    const { readings } = await analyzeFile(file, options, {
+      ...parts,
+      openSource: async (request, pace) => ({
+        ...(await parts.openSource(request, pace)),
+        sound: wholeSound(syllables),
+        durationMs: 3007,
+      }),
+      createAssembler: (spec, sound) =>
+        createClipAssembler({ ...spec, frameCount: 4, frameIntervalMs: 640 }, sound),
+    });
+    expect(readings.map(({ timeMs }) => timeMs)).toEqual([1000, 1500, 2000, 2500, 3000]);
+    for (const { clip } of predictions) {
+      expect(clip.frames?.length ?? null).toBe(face ? 4 * 4 * 4 * 3 : null);
+      expect(clip.samples?.length ?? null).toBe(voice ? 40960 : null);
+    }
   });
 
   it('has no reading where there is neither face nor voice', async () => {
