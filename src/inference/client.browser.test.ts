@@ -275,6 +275,13 @@ describe("the worker's death", () => {
     expect(message).toContain('did not answer');
   });
 
+  test('a signal ends it in the middle of loading', async () => {
+    const abort = new AbortController();
+    const opening = problemOf(open({ createWorker: scripted('onmessage = () => {}'), signal: abort.signal }));
+    abort.abort();
+    expect((await opening).message).toBe('The recognizer was closed');
+  });
+
   const loaded = `{ type: 'loaded', id: data.id, model: {}, backend: {} }`;
 
   test('an error while calls wait rejects them all, and every later one', async () => {

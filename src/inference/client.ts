@@ -26,6 +26,8 @@ export interface RecognizerRequest {
   /** `auto` tries webgpu, then wasm, then cpu; a name tries only that one. */
   readonly backend: BackendName | 'auto';
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
+  /** Ends the worker at once, also in the middle of loading. */
+  readonly signal?: AbortSignal;
   /** Longest silence while loading, milliseconds. */
   readonly loadSilenceMs?: number;
   /** Longest time to read one clip, milliseconds. */
@@ -66,7 +68,9 @@ export async function openRecognizer(request: RecognizerRequest): Promise<Recogn
   const { loadSilenceMs = loadSilenceLimitMs, predictMs = predictLimitMs } = request;
   const base = globalThis.location.href;
   const door = openDoor(startWorker(createWorker));
+  request.signal?.addEventListener('abort', () => door.die('The recognizer was closed'), { once: true });
   try {
+    request.signal?.throwIfAborted();
     const reply = await door.call(
       {
         type: 'load',

@@ -97,6 +97,22 @@ describe('a start', () => {
     });
   }
 
+  it('that is stopped does not wait for the model to be loaded', async () => {
+    const { parts } = bench(['recognizer']);
+    const signals: (AbortSignal | undefined)[] = [];
+    const pipeline = createPipeline(options, {
+      ...parts,
+      openRecognizer: (request) => {
+        signals.push(request.signal);
+        return parts.openRecognizer(request);
+      },
+    });
+    void pipeline.start({ kind: 'demo' });
+    expect(signals.map((signal) => signal?.aborted)).toEqual([false]);
+    pipeline.stop();
+    expect(signals.map((signal) => signal?.aborted)).toEqual([true]);
+  });
+
   it('opens a file last: it plays from then on', async () => {
     const { parts, log, pass } = bench();
     const pipeline = createPipeline(options, parts);

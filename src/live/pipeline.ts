@@ -50,13 +50,13 @@ const levelMs = 100;
 
 /** One start: what it opened, and whether it is over. */
 class Run {
-  #over = false;
+  readonly #abort = new AbortController();
   readonly #opened: { close(): void }[] = [];
 
   /** Waits for a part and remembers to close it; a part that comes after the end is closed at once. */
   async keep<T extends { close(): void }>(opening: Promise<T>): Promise<T> {
     const part = await opening;
-    if (this.#over) {
+    if (this.isOver()) {
       part.close();
       throw new Problem('internal', 'internal: this start was stopped');
     }
@@ -65,11 +65,16 @@ class Run {
   }
 
   isOver(): boolean {
-    return this.#over;
+    return this.signal.aborted;
+  }
+
+  /** For parts whose opening takes long and need not be waited for. */
+  get signal(): AbortSignal {
+    return this.#abort.signal;
   }
 
   end(): void {
-    this.#over = true;
+    this.#abort.abort();
     for (const part of this.#opened.splice(0).reverse()) part.close();
   }
 }
@@ -142,6 +147,7 @@ export function createPipeline(options: PipelineOptions, parts: Parts = browserP
       modelUrl: options.modelUrl,
       wasmUrl: options.wasmUrl,
       backend: options.backend,
+      signal: mine.signal,
       onProgress: ({ stage, loadedBytes, totalBytes }) => {
         const known = stage === 'download' && totalBytes > 0;
         reached(stage, known ? Math.min(1, loadedBytes / totalBytes) : null);
