@@ -1,8 +1,10 @@
 // A folder's faces, read, selected and aligned; the points are found once per file and kept.
+import { Problem, toProblem } from '../base/errors.ts';
 import type { FacePoints } from '../clip/face.ts';
 import { readCache, sha256, writeCache } from './cache.ts';
 import { alignStills, readStills, selectRows } from './faces.ts';
 import type { FaceSet, Stills } from './faces.ts';
+import { progress } from './progress.ts';
 
 /** Changes when the cached points would. */
 const pointsVersion = 'points-1';
@@ -38,11 +40,17 @@ async function facePointsOf(stills: Stills, say: (line: string) => void): Promis
   if (bytes === undefined) {
     // Loaded only here: it brings a browser and a server with it.
     const { findFacePoints } = await import('./face-points.ts');
-    let said = Date.now();
-    const points = await findFacePoints({ data, count, width, height, channels: 1 }, (done, total) => {
-      if (Date.now() - said < 5000) return;
-      said = Date.now();
-      say(`finding faces in ${stills.imagePath}: ${String(done)} of ${String(total)}`);
+    const asked = findFacePoints(
+      { data, count, width, height, channels: 1 },
+      progress(`finding faces in ${stills.imagePath}`, say),
+    );
+    const points = await asked.catch((error: unknown) => {
+      const [why = ''] = toProblem(error).message.replace('internal: ', '').split('\n');
+      throw new Problem(
+        'face-detector-failed',
+        `${why} It is needed to align the faces in ${stills.imagePath}; if they are aligned already, give --align as-is.`,
+        { cause: error },
+      );
     });
     bytes = new Uint8Array(Float32Array.from(points.flatMap(toRow)).buffer);
     writeCache(name, bytes);
@@ -66,13 +74,19 @@ export interface FaceWish {
   readonly align: 'detect' | 'as-is';
 }
 
-/** Reads, selects and aligns a split. */
+/** Reads, selects and aligns a split. @throws Problem when nothing is left of it, or no detector can be run */
 export async function loadFaces(
   wish: FaceWish,
   say: (line: string) => void,
 ): Promise<{ set: FaceSet; report: FaceReport }> {
   const stills = readStills(wish.folder, wish.split);
   const selection = selectRows(stills, wish.ties);
+  if (selection.rows.length === 0) {
+    throw new Problem(
+      'unsupported-file',
+      `${stills.imagePath} leaves no face with one of our emotions: ${JSON.stringify(selection.dropped)} of ${String(stills.count)}.`,
+    );
+  }
   const points = wish.align === 'detect' ? await facePointsOf(stills, say) : null;
   const set = alignStills(stills, selection, points, wish.cropPx, wish.sidePx);
   const undetected = points && selection.rows.filter((row) => (points[row] ?? null) === null).length;

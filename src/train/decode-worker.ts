@@ -13,7 +13,11 @@ const decoder = new OggOpusDecoder(options);
 /** The samples of a file, channels averaged. */
 async function decode(path: string): Promise<Float32Array> {
   await decoder.ready;
-  const { channelData, errors } = await decoder.decodeFile(readBytes(path));
+  const { channelData, errors } = await decoder.decodeFile(readBytes(path)).catch((error: unknown) => {
+    throw new Problem('unsupported-file', `${path} cannot be decoded (${String(error)}); wanted Ogg Opus.`, {
+      cause: error,
+    });
+  });
   await decoder.reset();
   const [first, ...others] = channelData;
   if (first === undefined || first.length === 0) {

@@ -10,8 +10,9 @@ import type { FaceSet } from './faces.ts';
 import { meanOfRows, scoreClassification, softmax } from './metrics.ts';
 import type { ClassificationScores } from './metrics.ts';
 import { readModel } from './model-folder.ts';
-import { number, whole } from './options.ts';
+import { whole } from './options.ts';
 import type { PredictItems } from './predictor.ts';
+import { progress } from './progress.ts';
 import { streamOf } from './sampler.ts';
 import { spread, startThread } from './threads.ts';
 import type { Thread } from './threads.ts';
@@ -32,7 +33,6 @@ export interface EvaluateOptions {
   readonly seed: number;
   readonly threads: number;
   readonly align: 'detect' | 'as-is';
-  readonly limit?: number;
 }
 
 /** What `--json` holds. */
@@ -95,14 +95,13 @@ export function pairByLabel(faces: FaceSet, voices: VoiceSet, seed: number): Int
   });
 }
 
-const first = (count: number, limit: number | undefined): Int32Array =>
-  Int32Array.from({ length: Math.min(count, limit ?? count) }, (_, i) => i);
+const everyIndex = (count: number): Int32Array => Int32Array.from({ length: count }, (_, i) => i);
 
 const protocols = {
   faces:
     'Each still is a clip of identical frames, the voice absent. Rows whose most voted label is tied, or is unknown, not_a_face or contempt, are left out.',
   voices:
-    'Mean of the probabilities of the first and the last 2.56 s of a clip, the face absent; a shorter clip is read once, in the middle of silence.',
+    'Mean of the probabilities of the first and the last 2.56 s of a clip, the face absent; a shorter clip is read once, in the middle of silence. All seven classes may be read, also those that the data lacks.',
   pairs:
     'Synthetic pairs: each voice with a still face of the same label, drawn by the seed; no synchrony, no facial motion, two different people. Voices are read as when alone.',
 } as const;
@@ -133,6 +132,13 @@ export async function evaluate(options: EvaluateOptions, say: (line: string) => 
       `${options.model} names ${manifest.labels.join(', ')}; evaluate scores models of ${emotions.join(', ')}.`,
     );
   }
+  // The trainer prepares faces in one way only; another model would be scored on what it never saw.
+  if (faceFolder !== undefined && clip.color !== 'gray-standardized') {
+    throw new Problem(
+      'model-invalid',
+      `${options.model} reads frames as ${clip.color}; evaluate scores models trained here, on gray-standardized faces.`,
+    );
+  }
   let faces: FaceSet | null = null;
   let report: FaceReport | null = null;
   const dropped: Record<string, number> = {};
@@ -159,15 +165,20 @@ export async function evaluate(options: EvaluateOptions, say: (line: string) => 
   if (voiceFolder !== undefined) {
     const list = listVoices(voiceFolder, options.fold === undefined ? 'any' : { only: options.fold });
     for (const [why, count] of Object.entries(list.dropped)) dropped[`voices: ${why}`] = count;
-    const clips = list.clips.slice(0, options.limit);
-    voices = await loadVoices(clips, sound, options.threads, progress('decoded', say));
+    voices = await loadVoices(list.clips, sound, options.threads, progress('decoded', say));
   }
-  let faceIds = faces && first(faces.count, options.limit);
-  let voiceIds = voices && first(voices.count, undefined);
+  let faceIds = faces && everyIndex(faces.count);
+  let voiceIds = voices && everyIndex(voices.count);
   if (faces && voices) {
     const partners = pairByLabel(faces, voices, options.seed);
-    const kept = first(voices.count, undefined).filter((i) => partners[i] !== -1);
+    const kept = everyIndex(voices.count).filter((i) => partners[i] !== -1);
     if (kept.length < voices.count) dropped['voices: no face with their label'] = voices.count - kept.length;
+    if (kept.length === 0) {
+      throw new Problem(
+        'unsupported-file',
+        `No face in ${options.faces ?? ''} (${options.split}) has the label of any voice: nothing can be paired.`,
+      );
+    }
     faceIds = kept.map((i) => partners[i]!);
     voiceIds = kept;
   }
@@ -250,15 +261,6 @@ async function withThreads<T>(
   }
 }
 
-function progress(what: string, say: (line: string) => void): (done: number, total: number) => void {
-  let said = Date.now();
-  return (done, total) => {
-    if (Date.now() - said < 5000) return;
-    said = Date.now();
-    say(`${what}: ${String(done)} of ${String(total)}`);
-  };
-}
-
 function print(result: Evaluation, scores: ClassificationScores, say: (line: string) => void): void {
   const percent = (value: number | null): string => (value === null ? '-' : (100 * value).toFixed(1));
   say(result.protocol);
@@ -294,7 +296,6 @@ export function evaluateCommand(say: (line: string) => void): Command {
     .option('--json <file>', 'also write the scores to this file')
     .option('--seed <number>', 'decides which face goes with which voice in --pairs', whole(0, 2 ** 31), 1)
     .option('--threads <count>', 'worker threads', whole(1, 64), Math.min(2, availableParallelism()))
-    .option('--limit <count>', 'score only the first so many faces or voices (default: all)', number(1, 1e9))
     .addOption(
       new Option(
         '--align <how>',

@@ -15,6 +15,11 @@ export interface ExportOptions {
   readonly weights: 'average' | 'last';
 }
 
+/** A finetune command without its folders: where the data lay on the trainer's machine is nobody's business. */
+export function withoutFolders(command: string): string {
+  return command.replace(/--(faces|voices|out) .+?(?= --|$)/g, '--$1 DIR');
+}
+
 export async function exportRun(options: ExportOptions, say: (line: string) => void): Promise<void> {
   const { state, arrays } = readCheckpoint(options.run);
   const flat = options.weights === 'average' ? arrays.average : arrays.params;
@@ -32,11 +37,7 @@ export async function exportRun(options: ExportOptions, say: (line: string) => v
     missingModalities: true,
     provenance: {
       ...state.provenance,
-      // Where the data lay on the trainer's machine is nobody's business.
-      command: (state.provenance['command'] ?? '').replace(
-        /--(faces|voices) (\S+)/g,
-        (_, kind: string) => `--${kind} DIR`,
-      ),
+      command: withoutFolders(state.provenance['command'] ?? ''),
       steps: String(state.step),
       trainingMinutes: state.minutes.toFixed(1),
       weights: options.weights === 'average' ? 'running average' : 'last step',

@@ -9,24 +9,16 @@ import type { ClipSpec } from '../clip/spec.ts';
 import { sizes } from '../model/config.ts';
 import type { HicmaeConfig, SizeName } from '../model/config.ts';
 import { emotions } from '../model/labels.ts';
-import { loadFaces } from './align-faces.ts';
-import type { FaceReport } from './align-faces.ts';
 import { startBackend } from './backend.ts';
 import { checkpointPath, readCheckpoint } from './checkpoint.ts';
-import type { FaceSet } from './faces.ts';
 import { initialFlat } from './flat-params.ts';
 import { number, whole } from './options.ts';
-import { permutation, streamOf } from './sampler.ts';
-import { sharedBytes, sharedFloats } from './shared-array.ts';
 import { train } from './trainer.ts';
-import type { LogEntry, TrainingData } from './trainer.ts';
-import { listVoices, loadVoices, withoutSilence } from './voices.ts';
-import type { VoiceClip } from './voices.ts';
+import type { LogEntry } from './trainer.ts';
+import { loadTrainingData } from './training-data.ts';
+import type { DataOptions } from './training-data.ts';
 
-export interface FinetuneOptions {
-  readonly faces?: string;
-  readonly voices?: string;
-  readonly fold: number;
+export interface FinetuneOptions extends DataOptions {
   readonly size: SizeName;
   readonly out: string;
   readonly steps: number;
@@ -44,8 +36,6 @@ export interface FinetuneOptions {
   readonly smoothing: number;
   readonly average: number;
   readonly seed: number;
-  readonly threads: number;
-  readonly align: 'detect' | 'as-is';
   readonly resume: boolean;
   readonly checkpointEvery: number;
   readonly validateEvery: number;
@@ -63,85 +53,6 @@ function clipSpecOf(config: HicmaeConfig): ClipSpec {
     color: 'gray-standardized',
     bandLimitHz: 5400,
   };
-}
-
-/** `count` faces of a set in a fixed random order. */
-function someFaces(set: FaceSet, count: number): FaceSet {
-  const chosen = permutation(set.count, streamOf(0, 0, 0)).subarray(0, count);
-  const size = set.sidePx ** 2;
-  const classes = emotions.length;
-  const gray = sharedBytes(chosen.length * size);
-  const targets = sharedFloats(chosen.length * classes);
-  const labels = sharedBytes(chosen.length);
-  chosen.forEach((from, i) => {
-    gray.set(set.gray.subarray(from * size, (from + 1) * size), i * size);
-    targets.set(set.targets.subarray(from * classes, (from + 1) * classes), i * classes);
-    labels[i] = set.labels[from]!;
-  });
-  return { count: chosen.length, sidePx: set.sidePx, gray, targets, labels };
-}
-
-function describe(report: FaceReport): string {
-  const dropped = Object.entries(report.dropped).map(([why, count]) => `${String(count)} ${why}`);
-  const undetected =
-    report.undetected === null
-      ? 'taken as they are'
-      : `${String(report.undetected)} without a detected face, taken as they are`;
-  return `${String(report.rows)} rows, left out: ${dropped.join(', ') || 'none'}; ${undetected}`;
-}
-
-const marginFactor = 4 / 3;
-const validationCount = 400;
-
-/** Reads all data of a run into shared memory. */
-export async function loadTrainingData(
-  options: FinetuneOptions,
-  config: HicmaeConfig,
-  clip: ClipSpec,
-  say: (line: string) => void,
-): Promise<TrainingData> {
-  let faces: FaceSet | null = null;
-  let validFaces: FaceSet | null = null;
-  if (options.faces !== undefined) {
-    const { cropPx, patchPx } = config.video;
-    const side = Math.round((cropPx * marginFactor) / patchPx) * patchPx;
-    const wish = { folder: options.faces, cropPx, align: options.align } as const;
-    const trained = await loadFaces({ ...wish, split: 'train', ties: 'keep', sidePx: side }, say);
-    say(`faces, train: ${String(trained.set.count)} of ${describe(trained.report)}`);
-    faces = trained.set;
-    if (['.npy', '.npy.gz'].some((end) => existsSync(join(wish.folder, `valid-images${end}`)))) {
-      const valid = await loadFaces({ ...wish, split: 'valid', ties: 'drop', sidePx: cropPx }, say);
-      say(`faces, valid: ${String(valid.set.count)} of ${describe(valid.report)}`);
-      validFaces = someFaces(valid.set, validationCount);
-    }
-  }
-  const sound = { bandLimitHz: clip.bandLimitHz, melBins: config.audio.melBins };
-  let voices = null;
-  let validVoices = null;
-  if (options.voices !== undefined) {
-    const load = async (clips: readonly VoiceClip[], name: string): ReturnType<typeof loadVoices> => {
-      let said = Date.now();
-      const set = await loadVoices(clips, sound, options.threads, (done, total) => {
-        if (Date.now() - said < 5000) return;
-        said = Date.now();
-        say(`voices, ${name}: ${String(done)} of ${String(total)} decoded`);
-      });
-      say(`voices, ${name}: ${String(set.count)} clips`);
-      return set;
-    };
-    const rest = listVoices(options.voices, { except: options.fold });
-    for (const [why, count] of Object.entries(rest.dropped)) say(`voices left out: ${String(count)} ${why}`);
-    const all = await load(rest.clips, `all but fold ${String(options.fold)}`);
-    voices = withoutSilence(all);
-    if (voices.count < all.count) say(`voices left out: ${String(all.count - voices.count)} silent`);
-    const held = listVoices(options.voices, { only: options.fold }).clips;
-    const order = permutation(held.length, streamOf(0, 0, 1));
-    validVoices = await load(
-      Array.from(order.subarray(0, validationCount), (i) => held[i]!),
-      `some of fold ${String(options.fold)}`,
-    );
-  }
-  return { faces, voices, validFaces, validVoices };
 }
 
 const percent = (value: string | number | null | undefined): string =>
@@ -213,8 +124,6 @@ export async function finetune(
       `--pairs ${String(options.pairs)} is more than a batch's faces or voices.`,
     );
   }
-  if (!Number.isFinite(options.steps) || options.steps < 1)
-    throw new Problem('unsupported-file', '--steps must be at least 1.');
   const config: HicmaeConfig = { ...sizes[options.size], classCount: emotions.length };
   const clip = clipSpecOf(config);
   // Where it is, how many threads' cores it has and how often it saves may change between sessions; the rest may not.

@@ -6,17 +6,16 @@ import { adamwStep } from './adamw.ts';
 import type { FlatRange } from './adamw.ts';
 import { readCheckpoint, writeCheckpoint } from './checkpoint.ts';
 import type { RunArrays, RunState } from './checkpoint.ts';
-import type { FaceSet } from './faces.ts';
 import { slotsOf } from './flat-params.ts';
 import { scoreClassification } from './metrics.ts';
 import { cosineAt } from './schedule.ts';
 import { sharedFloats } from './shared-array.ts';
 import type { SharedFloats } from './shared-array.ts';
-import { startThread } from './threads.ts';
+import { spread, startThread } from './threads.ts';
 import type { Thread } from './threads.ts';
 import type { StepLosses, StepOptions } from './train-step.ts';
 import type { TrainReply, TrainRequest, TrainThreadData } from './train-worker.ts';
-import type { VoiceSet } from './voices.ts';
+import type { TrainingData } from './training-data.ts';
 
 export interface TrainerOptions extends StepOptions {
   readonly steps: number;
@@ -31,14 +30,6 @@ export interface TrainerOptions extends StepOptions {
   readonly threads: number;
   readonly checkpointEveryMinutes: number;
   readonly validateEverySteps: number;
-}
-
-export interface TrainingData {
-  readonly faces: FaceSet | null;
-  readonly voices: VoiceSet | null;
-  /** Small, fixed subsets. */
-  readonly validFaces: FaceSet | null;
-  readonly validVoices: VoiceSet | null;
 }
 
 /** One line of the log. */
@@ -86,23 +77,13 @@ async function validate(
     labels: ArrayLike<number>,
     items: (ids: Int32Array) => TrainRequest,
   ): Promise<void> => {
-    const chunks: Int32Array[] = [];
+    const requests: TrainRequest[] = [];
     for (let i = 0; i < count; i += validationChunk)
-      chunks.push(Int32Array.from({ length: Math.min(validationChunk, count - i) }, (_, k) => i + k));
-    const results: number[][][] = [];
-    let next = 0;
-    await Promise.all(
-      threads.map(async (thread) => {
-        for (;;) {
-          const i = next++;
-          const ids = chunks[i];
-          if (ids === undefined) return;
-          const reply = await thread.call(items(ids));
-          if (reply.kind === 'logits') results[i] = reply.logits;
-        }
-      }),
-    );
-    const rows = results.flat();
+      requests.push(
+        items(Int32Array.from({ length: Math.min(validationChunk, count - i) }, (_, k) => i + k)),
+      );
+    const replies = await spread(threads, requests);
+    const rows = replies.flatMap((reply) => (reply.kind === 'logits' ? reply.logits : []));
     const { war, uar } = scoreClassification(
       rows,
       Array.from({ length: count }, (_, i) => labels[i]!),

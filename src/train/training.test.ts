@@ -1,5 +1,5 @@
 // The whole trainer on a made-up data set of patterns and tones: loss falls, resuming changes nothing, scores come out.
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -136,6 +136,9 @@ test('losses fall, and a stopped and resumed run equals an uninterrupted one', a
 test('an exported run is scored on faces, voices and pairs', async () => {
   const model = join(root, 'models', 'tone');
   await exportRun({ run: join(root, 'whole'), out: model, dtype: 'F16', weights: 'average' }, silent);
+  const manifest = readFileSync(join(model, 'manifest.json'), 'utf8');
+  expect(manifest).toContain('--size micro');
+  expect(manifest).not.toContain(root);
   const common = { model, split: 'valid', pairs: false, seed: 1, threads: 1, align: 'as-is' } as const;
   const json = join(root, 'faces.json');
   const seen: string[] = [];
@@ -175,9 +178,16 @@ test('wrong wishes and damaged files are explained', async () => {
     'test-images.npy.gz does not exist',
   );
   await expect(evaluate({ ...common, voices, fold: 9 }, silent)).rejects.toThrow(
-    'leaves no clip of that fold',
+    'leaves no clip of fold 9 (it has 1, 2)',
   );
   await expect(evaluate({ ...common, model: root, faces }, silent)).rejects.toThrow('no model is there');
+  const colored = join(root, 'models', 'colored');
+  cpSync(model, colored, { recursive: true });
+  const manifest = readFileSync(join(colored, 'manifest.json'), 'utf8');
+  writeFileSync(join(colored, 'manifest.json'), manifest.replace('gray-standardized', 'rgb'));
+  await expect(evaluate({ ...common, model: colored, faces }, silent)).rejects.toThrow('reads frames as rgb');
+  writeFileSync(join(colored, 'manifest.json'), manifest.slice(0, 100));
+  await expect(evaluate({ ...common, model: colored, faces }, silent)).rejects.toThrow('no JSON');
   const cut = join(root, 'cut.npy.gz');
   writeFileSync(cut, readFileSync(join(faces, 'valid-images.npy.gz')).subarray(0, 200));
   expect(() => readNpyBytes(cut)).toThrow('damaged or cut short');

@@ -38,7 +38,8 @@ export interface VoiceClip {
   readonly fold: number | null;
 }
 
-const codes: Readonly<Record<string, (typeof emotions)[number]>> = {
+/** What clips.csv may call an emotion, in any case. */
+const spellings: Readonly<Record<string, (typeof emotions)[number]>> = {
   ang: 'angry',
   anger: 'angry',
   angry: 'angry',
@@ -61,6 +62,8 @@ const codes: Readonly<Record<string, (typeof emotions)[number]>> = {
   surprised: 'surprise',
 };
 
+const emotionOf = new Map(Object.entries(spellings));
+
 /** The clips of a folder with a known emotion, and how many rows were left out and why. */
 export function listVoices(
   folder: string,
@@ -75,13 +78,14 @@ export function listVoices(
     );
   }
   const clips: VoiceClip[] = [];
+  const seenFolds = new Set<number>();
   const dropped: Record<string, number> = {};
   const drop = (why: string): void => {
     dropped[why] = (dropped[why] ?? 0) + 1;
   };
   for (const row of rows) {
     const clip = row['clip'] ?? '';
-    const emotion = codes[(row['emotion'] ?? '').toLowerCase()];
+    const emotion = emotionOf.get((row['emotion'] ?? '').toLowerCase());
     const foldText = row['fold'] ?? '';
     const fold = foldText === '' ? null : Number(foldText);
     if (folds !== 'any') {
@@ -89,6 +93,13 @@ export function listVoices(
         drop('without a fold');
         continue;
       }
+      if (!Number.isInteger(fold)) {
+        throw new Problem(
+          'unsupported-file',
+          `${path}: the fold of ${clip} is "${foldText}"; wanted a whole number.`,
+        );
+      }
+      seenFolds.add(fold);
       if ('only' in folds ? fold !== folds.only : fold === folds.except) continue;
     }
     if (emotion === undefined) {
@@ -107,9 +118,14 @@ export function listVoices(
     clips.push({ clip, path: file, label: emotions.indexOf(emotion), fold });
   }
   if (clips.length === 0) {
+    const chosen =
+      folds === 'any'
+        ? ''
+        : ` ${'only' in folds ? `of fold ${String(folds.only)}` : `outside of fold ${String(folds.except)}`} (it has ${[...seenFolds].sort((a, b) => a - b).join(', ') || 'none'})`;
+    const without = Object.entries(dropped).map(([why, count]) => `${String(count)} ${why}`);
     throw new Problem(
       'unsupported-file',
-      `${path} leaves no clip${folds === 'any' ? '' : ' of that fold'}: ${JSON.stringify(dropped)}.`,
+      `${path} leaves no clip${chosen}; left out: ${without.join(', ') || 'none'}.`,
     );
   }
   return { clips, dropped };
