@@ -20,6 +20,7 @@ import type { DataOptions } from './training-data.ts';
 
 export interface FinetuneOptions extends DataOptions {
   readonly size: SizeName;
+  readonly from?: string;
   readonly out: string;
   readonly steps: number;
   readonly minutes: number;
@@ -132,6 +133,7 @@ export async function finetune(
     ...rest,
     faces: rest.faces ?? null,
     voices: rest.voices ?? null,
+    from: rest.from ?? null,
   };
   if (resume) {
     const saved = readCheckpoint(out).state.options;
@@ -149,12 +151,19 @@ export async function finetune(
       `${out} already holds a run: give --resume to go on with it, or another --out.`,
     );
   }
+  const earlier = options.from === undefined ? null : readCheckpoint(options.from);
+  if (earlier && JSON.stringify(earlier.state.config) !== JSON.stringify(config)) {
+    throw new Problem(
+      'unsupported-file',
+      `${options.from ?? ''} holds another architecture than --size ${options.size}: go on from a run of the same size.`,
+    );
+  }
   mkdirSync(out, { recursive: true });
   const data = await loadTrainingData(options, config, clip, say);
   const command = `npm run train -- finetune ${commandLine(options)}`;
   writeFileSync(join(out, 'command.txt'), `${command}\n`);
   const provenance = {
-    command,
+    command: earlier ? `${earlier.state.provenance['command'] ?? ''} && ${command}` : command,
     data: [
       data.faces ? `FER+-like faces: ${String(data.faces.count)} of split train` : null,
       data.voices
@@ -195,7 +204,7 @@ export async function finetune(
     },
     initial: async () => {
       await startBackend();
-      return initialFlat(config, options.seed);
+      return earlier?.arrays.average ?? initialFlat(config, options.seed);
     },
     log: logger(join(out, 'log.jsonl'), options, say),
     stopping,
@@ -228,6 +237,7 @@ export function finetuneCommand(say: (line: string) => void): Command {
     .option('--voices <dir>', 'voices laid out like CREMA-D: clips.csv, audio/CLIP.opus')
     .option('--fold <number>', 'fold of voices held out from training', whole(1, 1000), 1)
     .addOption(new Option('--size <name>', 'architecture').choices(Object.keys(sizes)).default('nano'))
+    .option('--from <run>', "start from another run's averaged weights (default: fresh parameters)")
     .requiredOption('--out <dir>', 'folder of the run: checkpoint, log; for example runs/nano')
     .option('--steps <count>', 'optimizer steps', whole(1, 10_000_000), 4000)
     .option(

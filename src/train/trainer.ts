@@ -10,7 +10,6 @@ import { slotsOf } from './flat-params.ts';
 import { scoreClassification } from './metrics.ts';
 import { cosineAt } from './schedule.ts';
 import { sharedFloats } from './shared-array.ts';
-import type { SharedFloats } from './shared-array.ts';
 import { spread, startThread } from './threads.ts';
 import type { Thread } from './threads.ts';
 import type { StepLosses, StepOptions } from './train-step.ts';
@@ -46,7 +45,7 @@ export interface TrainerJob {
   readonly data: TrainingData;
   readonly resume: boolean;
   /** Initial parameters of a fresh run. */
-  readonly initial: () => Promise<SharedFloats>;
+  readonly initial: () => Promise<Float32Array>;
   readonly log: (entry: LogEntry) => void;
   /** Set by Ctrl-C: the loop checkpoints and ends. */
   readonly stopping: () => boolean;

@@ -24,12 +24,12 @@ export interface VoiceAugmentation {
 }
 
 export const voiceAugmentation: VoiceAugmentation = {
-  gainDb: 10,
-  tiltDb: 6,
-  speed: 0.12,
-  shiftBins: 2,
-  noise: 0.5,
-  cut: 0.3,
+  gainDb: 6,
+  tiltDb: 4,
+  speed: 0.1,
+  shiftBins: 1.5,
+  noise: 0.3,
+  cut: 0.2,
 };
 
 // x -> x * scale + bias, from the one place that knows the constants.
