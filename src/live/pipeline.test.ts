@@ -97,7 +97,7 @@ describe('a start', () => {
     });
   }
 
-  it('that is stopped does not wait for the model to be loaded', async () => {
+  it('that is stopped does not wait for the model to be loaded', () => {
     const { parts } = bench(['recognizer']);
     const signals: (AbortSignal | undefined)[] = [];
     const pipeline = createPipeline(options, {
