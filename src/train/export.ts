@@ -17,7 +17,7 @@ export interface ExportOptions {
 
 /** A finetune command without its folders: where the data lay on the trainer's machine is nobody's business. */
 export function withoutFolders(command: string): string {
-  return command.replace(/--(faces|voices|out) .+?(?= --|$)/g, '--$1 DIR');
+  return command.replace(/--(faces|voices|out) .+?(?= --| && |$)/g, '--$1 DIR');
 }
 
 export async function exportRun(options: ExportOptions, say: (line: string) => void): Promise<void> {
