@@ -4,6 +4,7 @@ import type { Clip, ClipSpec } from '../clip/spec.ts';
 import { createClipAssembler } from './clip-assembler.ts';
 import type { FaceObservation } from './face-protocol.ts';
 import { wholeSound } from './sound-ring.ts';
+import { speechLevelDb } from './voice.ts';
 
 const spec: ClipSpec = { ...officialClipSpec, cropPx: 1 };
 const center = { x: 0.5, y: 0.5 };
@@ -82,6 +83,25 @@ describe('clip assembler', () => {
     expect(samples?.length).toBe(40960);
     expect(samples?.subarray(40960 - 16000).every((sample) => sample === 0)).toBe(true);
     expect(samples?.subarray(0, 40960 - 16000)).toEqual(voice.read(3000, 1560));
+  });
+
+  it('brings a speaker’s usual level to that of the training voices, and keeps what is louder louder', () => {
+    // Syllables at -13 dB, the last second 6 dB louder.
+    const voice = wholeSound(
+      Float32Array.from({ length: 160000 }, (_, i) => {
+        const amplitude = i < 144000 ? 0.316 : 0.632;
+        return i % 6400 < 3200 ? amplitude * Math.sin(i / 10) : 0;
+      }),
+    );
+    const usual = { ...spec, speechLevelDb: -30 };
+    const level = (endMs: number): number =>
+      speechLevelDb(
+        createClipAssembler(usual, voice).cut(endMs)?.samples?.subarray(-16000) ?? new Float32Array(0),
+      ) ?? NaN;
+    expect(level(8000)).toBeCloseTo(-30, 0);
+    expect(level(10000)).toBeGreaterThan(-26);
+    const asItIs = createClipAssembler(spec, voice).cut(8000)?.samples;
+    expect(asItIs).toEqual(voice.read(8000, 2560));
   });
 
   it('starts anew when time goes back', () => {

@@ -2,7 +2,7 @@
 import type { Clip, ClipSpec } from '../clip/spec.ts';
 import type { FaceObservation } from './face-protocol.ts';
 import type { Sound } from './source.ts';
-import { hasVoice } from './voice.ts';
+import { hasVoice, speechLevelDb } from './voice.ts';
 
 /** Kept longer than a clip, as a clip may be cut late. */
 const keptMs = 5000;
@@ -12,6 +12,9 @@ const leastToleranceMs = 120;
 
 /** No face before it was followed for this long: the first reading comes about a second after the start. */
 const leastSpanMs = 900;
+
+/** A speaker's usual level is that of this much sound before the clip's end. */
+const usualMs = 10_000;
 
 /** Share of the slots in which a face must really have been seen. */
 const leastSeenShare = 0.5;
@@ -36,6 +39,14 @@ export function createClipAssembler(spec: ClipSpec, sound: Sound | null): ClipAs
   let seen: FaceObservation[] = [];
   let lastLookMs = -Infinity;
 
+  /** The speaker's usual level brought to that of the voices in training; what is louder or softer than usual stays so. */
+  const leveled = (samples: Float32Array, endMs: number): Float32Array => {
+    const usualDb = sound && speechLevelDb(sound.read(endMs, usualMs));
+    if (spec.speechLevelDb === null || usualDb === null) return samples;
+    const gain = 10 ** ((spec.speechLevelDb - usualDb) / 20);
+    return samples.map((sample) => sample * gain);
+  };
+
   return {
     addFace(timeMs, face) {
       if (timeMs < lastLookMs) seen = [];
@@ -48,7 +59,7 @@ export function createClipAssembler(spec: ClipSpec, sound: Sound | null): ClipAs
     cut(endMs) {
       const frames = cutFrames(seen, endMs, spec);
       const heard = sound?.read(endMs, spec.soundMs) ?? null;
-      const samples = heard && hasVoice(heard) ? afterSilence(heard, spec) : null;
+      const samples = sound && heard && hasVoice(heard) ? afterSilence(leveled(heard, endMs), spec) : null;
       return frames || samples ? { endMs, frames, samples } : null;
     },
   };

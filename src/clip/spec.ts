@@ -18,6 +18,11 @@ export interface ClipSpec {
   readonly soundMs: number;
   /** Mel bins centered above this frequency hold the log floor (training data ended there); null keeps all. */
   readonly bandLimitHz: number | null;
+  /**
+   * Level of the training voices' speech, dB re full scale: a live speaker's usual level is brought to it, since loudness
+   * tells of emotion but microphones differ. null leaves sound as it is.
+   */
+  readonly speechLevelDb: number | null;
 }
 
 /** The official HiCMAE clip: 16 frames, 4 of 25 fps apart; 2.56 s of 16 kHz sound. */
@@ -29,6 +34,7 @@ export const officialClipSpec: ClipSpec = {
   sampleRateHz: 16000,
   soundMs: 2560,
   bandLimitHz: null,
+  speechLevelDb: null,
 };
 
 /** One clip. An absent modality is null: no face was seen, or no voice was heard. At least one is present. */

@@ -14,6 +14,7 @@ const spec: ClipSpec = {
   sampleRateHz: 16000,
   soundMs: 2560,
   bandLimitHz: null,
+  speechLevelDb: null,
 };
 
 /** A promise and the ways to settle it. */

@@ -59,6 +59,12 @@ function positive(value: unknown, path: string): number {
     : mismatch(path, value, 'a number above 0');
 }
 
+/** dB re full scale, or null. */
+function level(value: unknown, path: string): number | null {
+  if (value === null || (typeof value === 'number' && value >= -100 && value <= 0)) return value;
+  return mismatch(path, value, 'a number from -100 to 0, or null');
+}
+
 function count(value: unknown, path: string): number {
   return Number.isSafeInteger(value) && (value as number) > 0
     ? (value as number)
@@ -126,6 +132,7 @@ function parseClip(value: unknown, config: HicmaeConfig): ClipSpec {
     sampleRateHz: number('sampleRateHz'),
     soundMs: positive(fields['soundMs'], 'clip.soundMs'),
     bandLimitHz: limit === null ? null : positive(limit, 'clip.bandLimitHz'),
+    speechLevelDb: level(fields['speechLevelDb'], 'clip.speechLevelDb'),
   };
   const same = (key: 'frameCount' | 'cropPx'): void => {
     if (clip[key] !== config.video[key])
