@@ -39,6 +39,7 @@ const packages: Readonly<Record<string, readonly string[]>> = {
     'playwright',
     'commander',
     'flatbuffers',
+    'pbf',
     'ogg-opus-decoder',
     '@tensorflow/tfjs-core',
     'vite-plugin-static-copy',
