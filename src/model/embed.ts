@@ -122,19 +122,22 @@ export function embedPatches(
     positions === null ? count === all : positions.length === batch * count,
     `embedPatches: ${String(count)} patches of ${String(all)}, ${positions === null ? 'no' : String(positions.length)} positions`,
   );
-  const embedded = linear(
-    patches,
-    parameter(params, `${name}.proj.weight`),
-    parameter(params, `${name}.proj.bias`),
-    true,
-  );
-  options.trace?.(name, embedded);
   const whole = wholeTable(all, width);
-  if (positions === null) return addConstant(embedded, tensor3d(whole, [1, all, width]));
-  const chosen = new Float32Array(positions.length * width);
-  positions.forEach((position, n) => {
-    assert(position >= 0 && position < all, `embedPatches: token ${String(position)} of ${String(all)}`);
-    chosen.set(whole.subarray(position * width, (position + 1) * width), n * width);
-  });
-  return addConstant(embedded, tensor3d(chosen, [batch, count, width]));
+  let table: Tensor3D;
+  if (positions === null) {
+    table = tensor3d(whole, [1, all, width]);
+  } else {
+    const chosen = new Float32Array(positions.length * width);
+    positions.forEach((position, n) => {
+      assert(position >= 0 && position < all, `embedPatches: token ${String(position)} of ${String(all)}`);
+      chosen.set(whole.subarray(position * width, (position + 1) * width), n * width);
+    });
+    table = tensor3d(chosen, [batch, count, width]);
+  }
+  const weight = parameter(params, `${name}.proj.weight`);
+  const bias = parameter(params, `${name}.proj.bias`);
+  if (options.trace === undefined) return linear(patches, weight, bias, { plus: table, inputIsData: true });
+  const embedded = linear(patches, weight, bias, { inputIsData: true });
+  options.trace(name, embedded);
+  return addConstant(embedded, table);
 }

@@ -4,9 +4,9 @@ import type { Tensor, Tensor3D } from '@tensorflow/tfjs-core';
 import type { Random } from '../base/random.ts';
 import { crossAttention, selfAttention } from '../ops/attention.ts';
 import { biasWithoutKeys, residual } from '../ops/combine.ts';
-import { gelu } from '../ops/gelu.ts';
 import { layerNorm } from '../ops/layer-norm.ts';
 import { linear } from '../ops/linear.ts';
+import type { LinearOptions } from '../ops/linear.ts';
 import { parameter } from './params.ts';
 import type { Params } from './params.ts';
 
@@ -39,8 +39,25 @@ function norm(params: Params, name: string, x: Tensor3D): Tensor3D {
   return layerNorm(x, parameter(params, `${name}.weight`), parameter(params, `${name}.bias`));
 }
 
-function project(params: Params, name: string, x: Tensor3D): Tensor3D {
-  return linear(x, parameter(params, `${name}.weight`), parameter(params, `${name}.bias`));
+function project(params: Params, name: string, x: Tensor3D, options: LinearOptions = {}): Tensor3D {
+  return linear(x, parameter(params, `${name}.weight`), parameter(params, `${name}.bias`), options);
+}
+
+/** x + DP(projection of h); as one product where nothing needs the branch by itself. */
+function addProjected(
+  params: Params,
+  name: string,
+  x: Tensor3D,
+  h: Tensor3D,
+  rate: number,
+  options: ForwardOptions,
+  traceName: string,
+): Tensor3D {
+  const scale = branchScale(x.shape[0], rate, options);
+  if (scale === null && options.trace === undefined) return project(params, name, h, { plus: x });
+  const branch = project(params, name, h);
+  options.trace?.(traceName, branch);
+  return residual(x, branch, scale);
 }
 
 /**
@@ -57,25 +74,19 @@ export function block(
   options: ForwardOptions,
 ): Tensor3D {
   return tidy(() => {
-    const [batch] = x.shape;
     const bias = biasWithoutKeys(
       parameter(params, `${name}.attn.q_bias`),
       parameter(params, `${name}.attn.v_bias`),
     );
     const middle = tidy(() => {
-      const qkv = linear(
-        norm(params, `${name}.norm1`, x),
-        parameter(params, `${name}.attn.qkv.weight`),
-        bias,
-      );
-      const attended = project(params, `${name}.attn.proj`, selfAttention(qkv, heads)); // [B, N, 3D] -> [B, N, D]
-      options.trace?.(`${name}.attn`, attended);
-      return residual(x, attended, branchScale(batch, rate, options));
+      const normed = norm(params, `${name}.norm1`, x);
+      const qkv = linear(normed, parameter(params, `${name}.attn.qkv.weight`), bias); // [B, N, 3D]
+      const attended = selfAttention(qkv, heads); // [B, N, 3D] -> [B, N, D]
+      return addProjected(params, `${name}.attn.proj`, x, attended, rate, options, `${name}.attn`);
     });
-    const hidden = gelu(project(params, `${name}.mlp.fc1`, norm(params, `${name}.norm2`, middle))); // [B, N, 4D]
-    const refined = project(params, `${name}.mlp.fc2`, hidden);
-    options.trace?.(`${name}.mlp`, refined);
-    const y = residual(middle, refined, branchScale(batch, rate, options));
+    const normed = norm(params, `${name}.norm2`, middle);
+    const hidden = project(params, `${name}.mlp.fc1`, normed, { gelu: true }); // [B, N, 4D]
+    const y = addProjected(params, `${name}.mlp.fc2`, middle, hidden, rate, options, `${name}.mlp`);
     options.trace?.(name, y);
     return y;
   });
@@ -102,28 +113,21 @@ export function crossBlock(
     const qBias = parameter(params, `${cross}.q_bias`);
     const vBias = parameter(params, `${cross}.v_bias`);
     const middle = tidy(() => {
-      let attended: Tensor;
       if (context === null) {
-        attended = linear(
+        const constant = linear(
           vBias,
           parameter(params, `${cross}.proj.weight`),
           parameter(params, `${cross}.proj.bias`),
         );
-      } else {
-        const q = linear(
-          norm(params, `${name}.cross_norm1`, x),
-          parameter(params, `${cross}.q.weight`),
-          qBias,
-        );
-        const kv = linear(
-          norm(params, `${name}.cross_norm2`, context),
-          parameter(params, `${cross}.kv.weight`),
-          biasWithoutKeys(null, vBias),
-        );
-        attended = project(params, `${cross}.proj`, crossAttention(q, kv, heads));
-        options.trace?.(cross, attended);
+        return residual(x, constant, branchScale(x.shape[0], rate, options));
       }
-      return residual(x, attended, branchScale(x.shape[0], rate, options));
+      const q = linear(norm(params, `${name}.cross_norm1`, x), parameter(params, `${cross}.q.weight`), qBias);
+      const kv = linear(
+        norm(params, `${name}.cross_norm2`, context),
+        parameter(params, `${cross}.kv.weight`),
+        biasWithoutKeys(null, vBias),
+      );
+      return addProjected(params, `${cross}.proj`, x, crossAttention(q, kv, heads), rate, options, cross);
     });
     return block(params, name, middle, heads, rate, options);
   });

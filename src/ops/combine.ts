@@ -3,7 +3,6 @@
 import {
   add,
   concat,
-  gather,
   mean,
   mul,
   relu,
@@ -17,29 +16,30 @@ import {
   sub,
   sum,
   tanh,
-  tensor1d,
   tensor2d,
   zeros,
 } from '@tensorflow/tfjs-core';
 import type { Rank, Tensor, Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
 import { assert, defined } from '../base/assert.ts';
-import { differentiable } from './differentiable.ts';
+import { differentiable, runKernel } from './differentiable.ts';
+import { hasKernel } from './kernels.ts';
 import { columnSum, gemm, toRows } from './matmul.ts';
 
 /**
  * x + scale * branch.
- * @param x [B, N, D]
- * @param branch [B, N, D], or D elements of any shape to be added to every token
+ * @param x [B, ...]
+ * @param branch like x, or D elements of any shape to be added to every row of x's last dimension
  * @param scale per clip, [B, 1, 1], constant; null is 1
  */
-export function residual(x: Tensor3D, branch: Tensor, scale: Tensor3D | null): Tensor3D {
+export function residual<T extends Tensor>(x: T, branch: Tensor, scale: Tensor3D | null): T {
   const shared = branch.size !== x.size;
-  assert(!shared || branch.size === x.shape[2], `residual: branch [${branch.shape.join()}]`);
-  const forward = (): Tensor3D => {
-    const aligned = reshape(branch, shared ? [1, 1, x.shape[2]] : x.shape);
+  const width = defined(x.shape.at(-1), 'width');
+  assert(!shared || branch.size === width, `residual: branch [${branch.shape.join()}]`);
+  const forward = (): T => {
+    const aligned = reshape(branch, shared ? [1, 1, width] : x.shape);
     return add(x, scale === null ? aligned : mul(aligned, scale));
   };
-  return differentiable([x, branch], forward, scale === null ? [] : [scale], (dy, saved) => {
+  return differentiable<T>([x, branch], forward, scale === null ? [] : [scale], (dy, saved) => {
     const keptScale = saved[0];
     const dBranch = keptScale === undefined ? dy : mul(dy, keptScale);
     // Reshapes are aliases: tfjs disposes of gradients as it accumulates them, so no two may be one tensor.
@@ -47,9 +47,9 @@ export function residual(x: Tensor3D, branch: Tensor, scale: Tensor3D | null): T
   });
 }
 
-/** x + constant, which may be broadcast over clips; no gradient flows to the constant. [B, N, D] */
-export function addConstant(x: Tensor3D, constant: Tensor3D): Tensor3D {
-  return differentiable(
+/** x + constant, which may be broadcast over clips; no gradient flows to the constant. */
+export function addConstant<T extends Tensor>(x: T, constant: Tensor): T {
+  return differentiable<T>(
     [x],
     () => add(x, constant),
     [],
@@ -60,14 +60,17 @@ export function addConstant(x: Tensor3D, constant: Tensor3D): Tensor3D {
 /** Mean over tokens: [B, N, D] -> [B, D]. */
 export function tokenMean(x: Tensor3D): Tensor2D {
   const [batch, tokens, width] = x.shape;
-  // In two stages: one sum of 800 float32 numbers loses two digits on backends that add one by one.
-  const groups = divisorNearRoot(tokens);
   const forward = (): Tensor2D => {
+    if (hasKernel('HicmaeTokenMean')) {
+      return defined(runKernel('HicmaeTokenMean', { x })[0], 'mean') as Tensor2D;
+    }
+    // In two stages: one sum of 800 float32 numbers loses two digits on backends that add one by one.
+    const groups = divisorNearRoot(tokens);
     const parts = mean<Tensor2D>(reshape(x, [batch * groups, tokens / groups, width]), 1);
     return groups === 1 ? parts : mean(reshape(parts, [batch, groups, width]), 1);
   };
   return differentiable<Tensor2D>([x], forward, [], (dy) => {
-    // As a product with each clip's rows of 1/N: tfjs-wasm's tile took a quarter of a whole training step.
+    // As a product with each clip's rows of 1/N: broadcasting is slow on CPU backends.
     const shares = new Float32Array(batch * tokens * batch);
     for (let row = 0; row < batch * tokens; row++)
       shares[row * batch + Math.floor(row / tokens)] = 1 / tokens;
@@ -134,30 +137,6 @@ export function biasWithoutKeys(first: Tensor | null, vBias: Tensor): Tensor1D {
       concat([...(first === null ? [] : [first as Tensor1D]), zeros<Rank.R1>([width]), vBias as Tensor1D]),
     [],
     (dy) => inputs.map((_, i) => slice(dy, [first !== null && i === 0 ? 0 : dy.size - width], [width])),
-  );
-}
-
-/**
- * Clips of a batch in a given order, repeats allowed: [B, ...] -> [M, ...].
- * @param indices M clip numbers, 0..B-1
- */
-export function selectClips<T extends Tensor>(x: T, indices: readonly number[]): T {
-  const batch = defined(x.shape[0], 'batch');
-  return differentiable<T>(
-    [x],
-    () => gather(x, tensor1d([...indices], 'int32')),
-    [],
-    (dy) => {
-      // tfjs-wasm has no scatter-add for rows; a product with the one-hot order is one. (Its own oneHot is int32 only,
-      // whose bits its product would take for float32.)
-      const choice = new Float32Array(indices.length * batch);
-      indices.forEach((clip, row) => {
-        choice[row * batch + clip] = 1;
-      });
-      const rows = reshape<Rank.R2>(dy, [indices.length, dy.size / indices.length]);
-      const product = gemm(tensor2d(choice, [indices.length, batch]), rows, { transposeA: true });
-      return [reshape(product, x.shape)];
-    },
   );
 }
 

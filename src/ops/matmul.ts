@@ -1,9 +1,9 @@
-// Matrix products by the path that is fast on each backend. tfjs-wasm runs plain 2-D products 10 to 50 times faster
-// than transposed or batched ones, so there a transpose is made explicit.
-import { fused, getBackend, matMul, ones, reshape, sum, transpose } from '@tensorflow/tfjs-core';
+// Matrix products, and what is fused to them.
+import { add, fused, matMul, reshape, sum } from '@tensorflow/tfjs-core';
 import type { Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import { defined } from '../base/assert.ts';
 import { runKernel } from './differentiable.ts';
+import { geluForward } from './gelu.ts';
 import { hasKernel } from './kernels.ts';
 
 export interface GemmOptions {
@@ -11,28 +11,35 @@ export interface GemmOptions {
   readonly transposeB?: boolean;
   /** [n], added to every row. */
   readonly bias?: Tensor1D | null;
+  /** Exact GELU of the product with its bias. */
+  readonly gelu?: boolean;
+  /** [r, n], r a divisor of m, added last: to row i its row i mod r. */
+  readonly residual?: Tensor2D | null;
 }
 
-/** Whether only plain 2-D products are fast on the current backend. */
-export function prefersPlainProducts(): boolean {
-  return getBackend() === 'wasm';
-}
-
-/** op(a) @ op(b) + bias: [m, k] x [k, n] -> [m, n]. Not differentiable by itself: ops build on it. */
+/** f(op(a) @ op(b) + bias) + residual: [m, k] x [k, n] -> [m, n]. Not differentiable by itself: ops build on it. */
 export function gemm(a: Tensor2D, b: Tensor2D, options: GemmOptions = {}): Tensor2D {
-  const { transposeA = false, transposeB = false, bias = null } = options;
+  const { transposeA = false, transposeB = false, bias = null, gelu = false, residual = null } = options;
   if (hasKernel('HicmaeGemm')) {
-    const inputs = bias === null ? { a, b } : { a, b, bias };
-    return defined(runKernel('HicmaeGemm', inputs, { transposeA, transposeB })[0], 'product') as Tensor2D;
+    const inputs = {
+      a,
+      b,
+      ...(bias === null ? {} : { bias }),
+      ...(residual === null ? {} : { residual }),
+    };
+    return defined(
+      runKernel('HicmaeGemm', inputs, { transposeA, transposeB, gelu })[0],
+      'product',
+    ) as Tensor2D;
   }
-  if (prefersPlainProducts()) {
-    const left = transposeA ? transpose(a) : a;
-    const right = transposeB ? transpose(b) : b;
-    return bias === null ? matMul(left, right) : (fused.matMul({ a: left, b: right, bias }) as Tensor2D);
-  }
-  return bias === null
-    ? matMul(a, b, transposeA, transposeB)
-    : (fused.matMul({ a, b, transposeA, transposeB, bias }) as Tensor2D);
+  let y: Tensor2D =
+    bias === null
+      ? matMul(a, b, transposeA, transposeB)
+      : (fused.matMul({ a, b, transposeA, transposeB, bias }) as Tensor2D);
+  if (gelu) y = geluForward(y);
+  if (residual === null) return y;
+  const [rows, width] = residual.shape;
+  return reshape(add(reshape(y, [y.shape[0] / rows, rows, width]), residual), y.shape);
 }
 
 /** Sums over rows: [m, n] -> [n]. */
@@ -40,8 +47,7 @@ export function columnSum(x: Tensor2D): Tensor1D {
   if (hasKernel('HicmaeColumnSum')) {
     return defined(runKernel('HicmaeColumnSum', { x })[0], 'sum') as Tensor1D;
   }
-  // tfjs-wasm transposes before it sums over rows; a product with a row of ones does not.
-  return prefersPlainProducts() ? reshape(matMul(ones([1, x.shape[0]]), x), [x.shape[1]]) : sum(x, 0);
+  return sum(x, 0);
 }
 
 /** [..., n] -> [m, n]. */

@@ -7,7 +7,7 @@ import type { HicmaeConfig } from '../model/config.ts';
 import { patchLength, tokenCount } from '../model/embed.ts';
 import { encode } from '../model/encoder.ts';
 import type { Encoded } from '../model/encoder.ts';
-import { selectClips } from '../ops/combine.ts';
+import { selectClips } from '../ops/gather.ts';
 import { disposeGradients, lossAndGradients } from '../model/gradients.ts';
 import { smoothTargets, softTargetCrossEntropy, weightedSum } from '../model/losses.ts';
 import { faceAugmentation, facePatcher } from './face-augment.ts';

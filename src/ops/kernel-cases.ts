@@ -1,13 +1,14 @@
-// The kernels' tests, shared by Node and the browser: every kernel against plain double-precision loops.
-import { dispose, engine, memory, tensor } from '@tensorflow/tfjs-core';
+// The kernels' tests, shared by all backends: every kernel against plain double-precision loops.
+import { dispose, engine, memory, tensor, tensor1d } from '@tensorflow/tfjs-core';
 import type { Tensor } from '@tensorflow/tfjs-core';
-import { random } from '../../base/random.ts';
-import type { KernelName } from '../kernels.ts';
+import { random } from '../base/random.ts';
+import type { KernelName } from './kernels.ts';
 
-/** A numbers' array with its shape, in double precision. */
+/** A numbers' array with its shape, in double precision; `int32` where the kernel takes such. */
 interface Block {
   values: Float64Array;
   shape: number[];
+  int32?: boolean;
 }
 
 export interface KernelCase {
@@ -38,8 +39,9 @@ async function compare(
 ): Promise<number> {
   const before = memory().numTensors;
   const tensors: Record<string, Tensor> = {};
-  for (const [name, { values, shape }] of Object.entries(inputs)) {
-    tensors[name] = tensor(Float32Array.from(values), shape);
+  for (const [name, { values, shape, int32 }] of Object.entries(inputs)) {
+    tensors[name] =
+      int32 === true ? tensor1d(Int32Array.from(values), 'int32') : tensor(Float32Array.from(values), shape);
   }
   const result = engine().runKernel<Tensor | Tensor[]>(kernel, tensors, attrs);
   const outputs = Array.isArray(result) ? result : [result];
@@ -61,21 +63,32 @@ async function compare(
   return worst;
 }
 
-function gemmCase(
-  m: number,
-  k: number,
-  n: number,
-  transposeA: boolean,
-  transposeB: boolean,
-  withBias: boolean,
-): KernelCase {
+interface GemmVariant {
+  transposeA?: boolean;
+  transposeB?: boolean;
+  bias?: boolean;
+  gelu?: boolean;
+  /** Rows of the residual, a divisor of m. */
+  residual?: number;
+}
+
+function gemmCase(m: number, k: number, n: number, variant: GemmVariant): KernelCase {
+  const { transposeA = false, transposeB = false, bias: withBias = false, gelu = false, residual } = variant;
+  const marks = [
+    transposeA ? 'A^T' : '',
+    transposeB ? 'B^T' : '',
+    withBias ? '+ bias' : '',
+    gelu ? 'gelu' : '',
+    residual === undefined ? '' : `+ ${residual} rows`,
+  ];
   return {
-    name: `gemm ${m} x ${k} x ${n}${transposeA ? ' A^T' : ''}${transposeB ? ' B^T' : ''}${withBias ? ' + bias' : ''}`,
+    name: ['gemm', `${m} x ${k} x ${n}`, ...marks.filter((mark) => mark !== '')].join(' '),
     tolerance: 2e-6,
     worstError() {
       const a = block(transposeA ? [k, m] : [m, k]);
       const b = block(transposeB ? [n, k] : [k, n]);
       const bias = block([n]);
+      const added = block([residual ?? 1, n]);
       const c = zeros([m, n]);
       for (let i = 0; i < m; i++) {
         for (let j = 0; j < n; j++) {
@@ -84,10 +97,17 @@ function gemmCase(
             sum +=
               a.values[transposeA ? p * m + i : i * k + p]! * b.values[transposeB ? j * k + p : p * n + j]!;
           }
-          c.values[i * n + j] = sum;
+          if (gelu) sum *= phi(sum);
+          c.values[i * n + j] = sum + (residual === undefined ? 0 : added.values[(i % residual) * n + j]!);
         }
       }
-      return compare('HicmaeGemm', withBias ? { a, b, bias } : { a, b }, { transposeA, transposeB }, [c]);
+      const inputs = {
+        a,
+        b,
+        ...(withBias ? { bias } : {}),
+        ...(residual === undefined ? {} : { residual: added }),
+      };
+      return compare('HicmaeGemm', inputs, { transposeA, transposeB, gelu }, [c]);
     },
   };
 }
@@ -106,7 +126,7 @@ function columnSumCase(m: number, n: number): KernelCase {
 }
 
 /** erf by its Taylor series (|x| < 3) or its continued fraction. */
-export function erf(x: number): number {
+function erf(x: number): number {
   if (Math.abs(x) >= 3) {
     let fraction = 0;
     for (let i = 60; i > 0; i--) fraction = i / 2 / (Math.abs(x) + fraction);
@@ -121,8 +141,12 @@ export function erf(x: number): number {
   return (2 / Math.sqrt(Math.PI)) * sum;
 }
 
+/** The standard normal distribution. */
+function phi(x: number): number {
+  return 0.5 * (1 + erf(x / Math.SQRT2));
+}
+
 function geluCase(shape: number[], scale: number): KernelCase[] {
-  const phi = (x: number): number => 0.5 * (1 + erf(x / Math.SQRT2));
   const density = (x: number): number => Math.exp(-0.5 * x * x) / Math.sqrt(2 * Math.PI);
   return [
     {
@@ -247,22 +271,111 @@ function attentionCases(
     v: block([batch, nk, d]),
     dy: block([batch, nq, d]),
   });
-  const name = `[${batch},${nq},${d}] to ${nk} keys, ${heads} heads, logits to about ${4 * logits * logits}`;
-  return [
+  const tolerance = 2e-6 * Math.max(1, logits);
+  const name = `[${batch},${nq},${d}], ${heads} heads, logits to about ${4 * logits * logits}`;
+  const cross: KernelCase[] = [
     {
-      name: `attention ${name}`,
-      tolerance: 2e-6 * Math.max(1, logits),
+      name: `cross attention to ${nk} ${name}`,
+      tolerance,
       worstError() {
         const { q, k, v, dy } = setup();
-        return compare('HicmaeAttention', { q, k, v }, { heads }, reference(q, k, v, dy).slice(0, 1));
+        const wanted = reference(q, k, v, dy).slice(0, 1);
+        return compare('HicmaeCrossAttention', { q, kv: pack(k, v) }, { heads }, wanted);
       },
     },
     {
-      name: `attention gradient ${name}`,
-      tolerance: 2e-6 * Math.max(1, logits),
+      name: `cross attention gradient to ${nk} ${name}`,
+      tolerance,
       worstError() {
         const { q, k, v, dy } = setup();
-        return compare('HicmaeAttentionGrad', { q, k, v, dy }, { heads }, reference(q, k, v, dy).slice(1));
+        const [, dq, dk, dv] = reference(q, k, v, dy);
+        return compare('HicmaeCrossAttentionGrad', { q, kv: pack(k, v), dy }, { heads }, [
+          dq!,
+          pack(dk!, dv!),
+        ]);
+      },
+    },
+  ];
+  if (nq !== nk) return cross;
+  return [
+    ...cross,
+    {
+      name: `self attention ${name}`,
+      tolerance,
+      worstError() {
+        const { q, k, v, dy } = setup();
+        const wanted = reference(q, k, v, dy).slice(0, 1);
+        return compare('HicmaeSelfAttention', { qkv: pack(q, k, v) }, { heads }, wanted);
+      },
+    },
+    {
+      name: `self attention gradient ${name}`,
+      tolerance,
+      worstError() {
+        const { q, k, v, dy } = setup();
+        const [, ...gradients] = reference(q, k, v, dy);
+        return compare('HicmaeSelfAttentionGrad', { qkv: pack(q, k, v), dy }, { heads }, [
+          pack(...gradients),
+        ]);
+      },
+    },
+  ];
+}
+
+/** Blocks [.., D] side by side in the last dimension. */
+function pack(...parts: Block[]): Block {
+  const { shape } = parts[0]!;
+  const d = shape.at(-1)!;
+  const packed = zeros([...shape.slice(0, -1), parts.length * d]);
+  parts.forEach(({ values }, p) => {
+    values.forEach((value, i) => {
+      packed.values[(Math.floor(i / d) * parts.length + p) * d + (i % d)] = value;
+    });
+  });
+  return packed;
+}
+
+function tokenMeanCase(batch: number, tokens: number, d: number): KernelCase {
+  return {
+    name: `token mean [${batch},${tokens},${d}]`,
+    tolerance: 1e-6,
+    worstError() {
+      const x = block([batch, tokens, d]);
+      const y = zeros([batch, d]);
+      x.values.forEach((value, i) => {
+        y.values[Math.floor(i / (tokens * d)) * d + (i % d)]! += value / tokens;
+      });
+      return compare('HicmaeTokenMean', { x }, {}, [y]);
+    },
+  };
+}
+
+/** Row gathers with repeats, and their gradient. */
+function gatherCases(rows: number, width: number, chosen: number[]): KernelCase[] {
+  const indices: Block = { values: Float64Array.from(chosen), shape: [chosen.length], int32: true };
+  return [
+    {
+      name: `gather ${chosen.length} of ${rows} rows of ${width}`,
+      tolerance: 0.5e-7,
+      worstError() {
+        const x = block([rows, width]);
+        const y = zeros([chosen.length, width]);
+        chosen.forEach((from, i) => {
+          y.values.set(x.values.subarray(from * width, (from + 1) * width), i * width);
+        });
+        return compare('HicmaeGatherRows', { x, indices }, {}, [y]);
+      },
+    },
+    {
+      name: `scatter ${chosen.length} to ${rows} rows of ${width}`,
+      tolerance: 1e-6,
+      worstError() {
+        const dy = block([chosen.length, width]);
+        const dx = zeros([rows, width]);
+        dy.values.forEach((value, i) => {
+          dx.values[chosen[Math.floor(i / width)]! * width + (i % width)]! += value;
+        });
+        return compare('HicmaeScatterRows', { dy, indices }, { rows }, [dx]);
       },
     },
   ];
@@ -283,11 +396,25 @@ export const kernelCases: KernelCase[] = [
         [101, 130, 29],
         [64, 128, 513],
       ].flatMap(([m, k, n]) =>
-        [true, false].map((bias) => gemmCase(m!, k!, n!, transposeA, transposeB, bias)),
+        [true, false].map((bias) => gemmCase(m!, k!, n!, { transposeA, transposeB, bias })),
       ),
     ),
   ),
-  gemmCase(128, 1500, 64, true, false, false),
+  gemmCase(128, 1500, 64, { transposeA: true }),
+  ...[1, 23, 300].map((k) => gemmCase(21, k, 19, { transposeB: true, bias: true, gelu: true })),
+  ...[21, 7, 1].map((residual) => gemmCase(21, 40, 19, { transposeB: true, bias: true, residual })),
+  gemmCase(203, 300, 520, { transposeB: true, bias: true, gelu: true, residual: 29 }),
+  gemmCase(5, 4, 8, { residual: 5 }),
+  tokenMeanCase(1, 1, 3),
+  tokenMeanCase(3, 72, 128),
+  tokenMeanCase(2, 801, 37),
+  ...gatherCases(5, 7, [4, 0, 4, 2]),
+  ...gatherCases(3, 128, [1]),
+  ...gatherCases(
+    40,
+    33,
+    Array.from({ length: 90 }, (_, i) => (i * 7) % 40),
+  ),
   columnSumCase(1, 5),
   columnSumCase(64, 128),
   columnSumCase(1031, 37),
