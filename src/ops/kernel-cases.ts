@@ -435,4 +435,5 @@ export const kernelCases: KernelCase[] = [
   ...attentionCases(1, 13, 130, 2, 64),
   ...attentionCases(1, 21, 22, 2, 16, 6),
   ...attentionCases(1, 21, 22, 2, 16, 60),
+  ...attentionCases(1, 9, 9, 2, 16, 60),
 ];

@@ -48,7 +48,7 @@ const packages: Readonly<Record<string, readonly string[]>> = {
   weights: ['@tensorflow/tfjs-core'],
   model: ['@tensorflow/tfjs-core'],
   'ops/webgpu': ['@tensorflow/tfjs-core', '@tensorflow/tfjs-backend-webgpu'],
-  'ops/wasm': ['@tensorflow/tfjs-core', '@tensorflow/tfjs-backend-wasm'],
+  'ops/wasm': ['@tensorflow/tfjs-core', '@tensorflow/tfjs-backend-cpu'],
   ops: ['@tensorflow/tfjs-core'],
   clip: ['fft.js'],
   base: [],

@@ -1,8 +1,10 @@
 // Multi-head attention and its gradient, head by head and block of queries by block of queries: the scores of one
-// block are all that is ever in memory. A head's matrices are strided slices of [B, N, D]; packing evens that out.
+// block are all that is ever in memory. A head's matrices are strided slices of the packed [B, N, 3D] or [B, N, 2D]; packing evens that
+// out. Threads share the heads.
 import { exp4, madd, maxLanes, sumLanes } from './simd';
 import { MR, NR, packA, packB, roundUp } from './pack';
 import { FROM_C, FROM_ZERO, SPARE_BYTES, multiplyPacked } from './gemm';
+import { argument, integer, setArgument, threadCount, threadNumber } from './pool';
 
 /** Queries per block: a multiple of the micro-tile's rows; 800 keys make a block of scores of 192 KB. */
 const ROWS: i32 = 60;
@@ -39,7 +41,7 @@ function softmaxRows(scores: usize, ld: usize, rows: i32, n: i32, scale: f32, in
   }
 }
 
-/** Bytes of scratch that `attention` needs; `width` is a head's. */
+/** Bytes of scratch that one thread needs for attention; `width` is a head's. */
 export function attentionScratchBytes(queries: i32, keys: i32, width: i32): usize {
   const rows = roundUp(min(queries, ROWS), MR);
   return (
@@ -48,45 +50,78 @@ export function attentionScratchBytes(queries: i32, keys: i32, width: i32): usiz
   );
 }
 
-/** out [batch, queries, D] = softmax(q k^T / sqrt(D / heads)) v for each head; q like out, k and v [batch, keys, D]. */
-export function attention(
-  q: usize, k: usize, v: usize, out: usize,
-  batch: i32, queries: i32, keys: i32, heads: i32, width: i32, scratch: usize,
-): void {
-  const ld = (<usize>(heads * width)) << 2;
+/**
+ * out [batch, queries, D] = softmax(q k^T / sqrt(D / heads)) v for each head. Rows of q are `ldq` bytes apart, those of
+ * k and v `ldk`; a clip's follow the one's before. Scratch is for each thread `scratchStep` bytes.
+ */
+export function startAttention(
+  q: usize, ldq: usize, k: usize, v: usize, ldk: usize, out: usize,
+  batch: i32, queries: i32, keys: i32, heads: i32, width: i32, scratch: usize, scratchStep: usize,
+): i32 {
+  // Whole heads where they are enough for all threads; else heads by blocks of queries.
+  const units = batch * heads;
+  const spread = threadCount() == 1 || units % threadCount() == 0 ? 1 : (4 * threadCount() + units - 1) / units;
+  const blocks = min(spread, (queries + ROWS - 1) / ROWS);
+  setArgument(0, q);
+  setArgument(1, ldq);
+  setArgument(2, k);
+  setArgument(3, v);
+  setArgument(4, ldk);
+  setArgument(5, out);
+  setArgument(6, queries);
+  setArgument(7, keys);
+  setArgument(8, heads);
+  setArgument(9, width);
+  setArgument(10, scratch);
+  setArgument(11, scratchStep);
+  setArgument(12, blocks);
+  return units * max(1, blocks);
+}
+
+/** One head of one clip, or some of its queries. */
+export function attentionPart(part: i32): void {
+  const ldq = argument(1);
+  const ldk = argument(4);
+  const queries = integer(6);
+  const keys = integer(7);
+  const heads = integer(8);
+  const width = integer(9);
+  const blocks = max(1, integer(12));
+  const unit = part / blocks;
+  const n = unit / heads;
+  const head = (<usize>((unit % heads) * width)) << 2;
+  const step = roundUp((queries + blocks - 1) / blocks, MR);
+  const first = (part % blocks) * step;
+  const last = min(queries, first + step);
+  const ldo = (<usize>(heads * width)) << 2;
   const keysPadded = roundUp(keys, NR);
   const ldScores = (<usize>keysPadded) << 2;
   const scale: f32 = <f32>1 / sqrt<f32>(<f32>width);
   const blockRows = roundUp(min(queries, ROWS), MR);
-  const spare = (scratch + 63) & ~63;
+  const spare = (argument(10) + <usize>threadNumber() * argument(11) + 63) & ~63;
   const packedK = spare + SPARE_BYTES;
   const packedV = packedK + floats(keysPadded * width);
   const packed = packedV + floats(keys * roundUp(width, NR));
   const scores = packed + floats(blockRows * max(width, keys));
   const inverse = scores + floats(blockRows * keysPadded);
-  for (let n = 0; n < batch; n++) {
-    for (let h = 0; h < heads; h++) {
-      const head = (<usize>(h * width)) << 2;
-      const fromKeys = <usize>(n * keys) * ld + head;
-      packB(k + fromKeys, ld, true, width, keys, packedK);
-      packB(v + fromKeys, ld, false, keys, width, packedV);
-      for (let i = 0; i < queries; i += ROWS) {
-        const rows = min(ROWS, queries - i);
-        const at = <usize>(n * queries + i) * ld + head;
-        packA(q + at, ld, false, rows, width, packed);
-        multiplyPacked(
-          packed, width * 20, packedK, width * 32, width,
-          scores, ldScores, roundUp(rows, MR), keysPadded, FROM_ZERO, 0, spare,
-        );
-        softmaxRows(scores, ldScores, rows, keys, scale, inverse, false);
-        packA(scores, ldScores, false, rows, keys, packed);
-        multiplyPacked(packed, keys * 20, packedV, keys * 32, keys, out + at, ld, rows, width, FROM_ZERO, 0, spare);
-        let row = out + at;
-        for (let r = 0; r < rows; r++) {
-          scaleRow(row, load<f32>(inverse + ((<usize>r) << 2)), width);
-          row += ld;
-        }
-      }
+  const fromKeys = <usize>(n * keys) * ldk + head;
+  packB(argument(2) + fromKeys, ldk, true, width, keys, packedK);
+  packB(argument(3) + fromKeys, ldk, false, keys, width, packedV);
+  for (let i = first; i < last; i += ROWS) {
+    const rows = min(ROWS, last - i);
+    const out = argument(5) + <usize>(n * queries + i) * ldo + head;
+    packA(argument(0) + <usize>(n * queries + i) * ldq + head, ldq, false, rows, width, packed);
+    multiplyPacked(
+      packed, width * 20, packedK, width * 32, width,
+      scores, ldScores, roundUp(rows, MR), keysPadded, FROM_ZERO, 0, spare,
+    );
+    softmaxRows(scores, ldScores, rows, keys, scale, inverse, false);
+    packA(scores, ldScores, false, rows, keys, packed);
+    multiplyPacked(packed, keys * 20, packedV, keys * 32, keys, out, ldo, rows, width, FROM_ZERO, 0, spare);
+    let row = out;
+    for (let r = 0; r < rows; r++) {
+      scaleRow(row, load<f32>(inverse + ((<usize>r) << 2)), width);
+      row += ldo;
     }
   }
 }
@@ -99,7 +134,7 @@ function scaleRow(x: usize, by: f32, n: i32): void {
   for (; x < end; x += 4) store<f32>(x, load<f32>(x) * by);
 }
 
-/** Bytes of scratch that `attentionGrad` needs. */
+/** Bytes of scratch that one thread needs for attention's gradient. */
 export function attentionGradScratchBytes(queries: i32, keys: i32, width: i32): usize {
   const rows = roundUp(min(queries, ROWS), MR);
   const keysPadded = roundUp(keys, NR);
@@ -129,18 +164,49 @@ function softmaxGradRows(probabilities: usize, grads: usize, ld: usize, rows: i3
   }
 }
 
-/** Gradients of `attention`, with the scores computed again block by block. */
-export function attentionGrad(
-  q: usize, k: usize, v: usize, dy: usize, dq: usize, dk: usize, dv: usize,
-  batch: i32, queries: i32, keys: i32, heads: i32, width: i32, scratch: usize,
-): void {
-  const ld = (<usize>(heads * width)) << 2;
+/**
+ * Gradients of attention, with the scores computed again block by block. dq has the layout of q; dk and dv that of k
+ * and v; dy is dense.
+ */
+export function startAttentionGrad(
+  q: usize, ldq: usize, k: usize, v: usize, ldk: usize, dy: usize, dq: usize, dk: usize, dv: usize,
+  batch: i32, queries: i32, keys: i32, heads: i32, width: i32, scratch: usize, scratchStep: usize,
+): i32 {
+  setArgument(0, q);
+  setArgument(1, ldq);
+  setArgument(2, k);
+  setArgument(3, v);
+  setArgument(4, ldk);
+  setArgument(5, dy);
+  setArgument(6, dq);
+  setArgument(7, dk);
+  setArgument(8, dv);
+  setArgument(9, queries);
+  setArgument(10, keys);
+  setArgument(11, heads);
+  setArgument(12, width);
+  setArgument(13, scratch);
+  setArgument(14, scratchStep);
+  return batch * heads;
+}
+
+/** One head of one clip. */
+export function attentionGradPart(part: i32): void {
+  const ldq = argument(1);
+  const ldk = argument(4);
+  const queries = integer(9);
+  const keys = integer(10);
+  const heads = integer(11);
+  const width = integer(12);
+  const n = part / heads;
+  const head = (<usize>((part % heads) * width)) << 2;
+  const ldy = (<usize>(heads * width)) << 2;
   const keysPadded = roundUp(keys, NR);
   const widthPadded = roundUp(width, NR);
   const ldScores = (<usize>keysPadded) << 2;
   const scale: f32 = <f32>1 / sqrt<f32>(<f32>width);
   const blockRows = roundUp(min(queries, ROWS), MR);
-  const spare = (scratch + 63) & ~63;
+  const spare = (argument(13) + <usize>threadNumber() * argument(14) + 63) & ~63;
   const packedKt = spare + SPARE_BYTES;
   const packedVt = packedKt + floats(keysPadded * width);
   const packedK = packedVt + floats(keysPadded * width);
@@ -151,37 +217,36 @@ export function attentionGrad(
   const inverse = grads + floats(blockRows * keysPadded);
   const widthA: usize = width * 20;
   const widthB: usize = width * 32;
-  for (let n = 0; n < batch; n++) {
-    for (let h = 0; h < heads; h++) {
-      const head = (<usize>(h * width)) << 2;
-      const atKeys = <usize>(n * keys) * ld + head;
-      packB(k + atKeys, ld, true, width, keys, packedKt);
-      packB(v + atKeys, ld, true, width, keys, packedVt);
-      packB(k + atKeys, ld, false, keys, width, packedK);
-      for (let i = 0; i < queries; i += ROWS) {
-        const rows = min(ROWS, queries - i);
-        const padded = roundUp(rows, MR);
-        const start = i == 0 ? FROM_ZERO : FROM_C;
-        const at = <usize>(n * queries + i) * ld + head;
-        packA(q + at, ld, false, rows, width, packed);
-        multiplyPacked(packed, widthA, packedKt, widthB, width, scores, ldScores, padded, keysPadded, FROM_ZERO, 0, spare);
-        softmaxRows(scores, ldScores, rows, keys, scale, inverse, true);
-        // dv += P^T dy
-        packB(dy + at, ld, false, rows, width, packedRows);
-        packA(scores, ldScores, true, keys, rows, packed);
-        multiplyPacked(packed, rows * 20, packedRows, rows * 32, rows, dv + atKeys, ld, keys, width, start, 0, spare);
-        // dP = dy v^T, then dS
-        packA(dy + at, ld, false, rows, width, packed);
-        multiplyPacked(packed, widthA, packedVt, widthB, width, grads, ldScores, padded, keysPadded, FROM_ZERO, 0, spare);
-        softmaxGradRows(scores, grads, ldScores, rows, keys, scale);
-        // dq = dS k
-        packA(grads, ldScores, false, rows, keys, packed);
-        multiplyPacked(packed, keys * 20, packedK, keys * 32, keys, dq + at, ld, rows, width, FROM_ZERO, 0, spare);
-        // dk += dS^T q
-        packB(q + at, ld, false, rows, width, packedRows);
-        packA(grads, ldScores, true, keys, rows, packed);
-        multiplyPacked(packed, rows * 20, packedRows, rows * 32, rows, dk + atKeys, ld, keys, width, start, 0, spare);
-      }
-    }
+  const atKeys = <usize>(n * keys) * ldk + head;
+  const dk = argument(7) + atKeys;
+  const dv = argument(8) + atKeys;
+  packB(argument(2) + atKeys, ldk, true, width, keys, packedKt);
+  packB(argument(3) + atKeys, ldk, true, width, keys, packedVt);
+  packB(argument(2) + atKeys, ldk, false, keys, width, packedK);
+  for (let i = 0; i < queries; i += ROWS) {
+    const rows = min(ROWS, queries - i);
+    const padded = roundUp(rows, MR);
+    const start = i == 0 ? FROM_ZERO : FROM_C;
+    const atQ = <usize>(n * queries + i) * ldq + head;
+    const q = argument(0) + atQ;
+    const dy = argument(5) + <usize>(n * queries + i) * ldy + head;
+    packA(q, ldq, false, rows, width, packed);
+    multiplyPacked(packed, widthA, packedKt, widthB, width, scores, ldScores, padded, keysPadded, FROM_ZERO, 0, spare);
+    softmaxRows(scores, ldScores, rows, keys, scale, inverse, true);
+    // dv += P^T dy
+    packB(dy, ldy, false, rows, width, packedRows);
+    packA(scores, ldScores, true, keys, rows, packed);
+    multiplyPacked(packed, rows * 20, packedRows, rows * 32, rows, dv, ldk, keys, width, start, 0, spare);
+    // dP = dy v^T, then dS
+    packA(dy, ldy, false, rows, width, packed);
+    multiplyPacked(packed, widthA, packedVt, widthB, width, grads, ldScores, padded, keysPadded, FROM_ZERO, 0, spare);
+    softmaxGradRows(scores, grads, ldScores, rows, keys, scale);
+    // dq = dS k
+    packA(grads, ldScores, false, rows, keys, packed);
+    multiplyPacked(packed, keys * 20, packedK, keys * 32, keys, argument(6) + atQ, ldq, rows, width, FROM_ZERO, 0, spare);
+    // dk += dS^T q
+    packB(q, ldq, false, rows, width, packedRows);
+    packA(grads, ldScores, true, keys, rows, packed);
+    multiplyPacked(packed, rows * 20, packedRows, rows * 32, rows, dk, ldk, keys, width, start, 0, spare);
   }
 }

@@ -2,6 +2,8 @@
 // whose accumulators stay in registers, and blocks small enough that A's stays in L2 and B's panel in L1.
 import { madd } from './simd';
 import { MR, NR, packA, packB, roundUp } from './pack';
+import { geluRow } from './pointwise';
+import { argument, integer, partCount, partsFor, setArgument, threadNumber } from './pool';
 
 /** Steps along the shared dimension per block: a B panel of 8 KB, half of a small L1. */
 const KC: i32 = 256;
@@ -129,42 +131,112 @@ export function multiplyPacked(
   }
 }
 
-/** Bytes of scratch that `gemm` needs for these sizes. */
+/** Bytes of scratch that one thread needs for a product of these sizes. */
 export function gemmScratchBytes(m: i32, k: i32, n: i32): usize {
   const depth = min(k, KC);
-  return SPARE_BYTES + <usize>4 * <usize>depth * <usize>(roundUp(min(m, MC), MR) + roundUp(min(n, NC), NR)) + 64;
+  return SPARE_BYTES + <usize>4 * <usize>depth * <usize>(roundUp(min(m, MC), MR) + roundUp(min(n, NC), NR)) + 128;
+}
+
+/** C = gelu(C), if so; then C += the residual's rows, of which there are `residualRows`, from number `row` on. */
+function epilogue(
+  c: usize, ldc: usize, rows: i32, columns: i32, gelu: bool, residual: usize, residualRows: i32, row: i32,
+): void {
+  const whole = (<usize>columns & ~3) << 2;
+  const end = (<usize>columns) << 2;
+  row %= residualRows;
+  for (let i = 0; i < rows; i++) {
+    if (gelu) geluRow(c, c, columns);
+    if (residual != 0) {
+      const from = residual + <usize>row * ldc;
+      let j: usize = 0;
+      for (; j < whole; j += 16) v128.store(c + j, f32x4.add(v128.load(c + j), v128.load(from + j)));
+      for (; j < end; j += 4) store<f32>(c + j, load<f32>(c + j) + load<f32>(from + j));
+      row++;
+      if (row == residualRows) row = 0;
+    }
+    c += ldc;
+  }
 }
 
 /**
- * C [m, n] = op(A) op(B) (+ bias [n] unless its pointer is 0), all dense and row-major.
- * op(A) is [m, k]: A is stored [m, k], or [k, m] when transposed; likewise op(B) [k, n].
+ * C [m, n] = f(op(A) op(B) + bias) + residual, all dense and row-major; pointers of 0 leave bias or residual out.
+ * op(A) is [m, k]: A is stored [m, k], or [k, m] when transposed; likewise op(B) [k, n]. f is GELU or nothing. The
+ * residual has `residualRows` rows, which repeat. Scratch is for each thread `scratchStep` bytes.
  */
-export function gemm(
-  a: usize, b: usize, bias: usize, c: usize, m: i32, k: i32, n: i32,
-  transposeA: bool, transposeB: bool, scratch: usize,
-): void {
-  const lda: usize = (<usize>(transposeA ? m : k)) << 2;
-  const ldb: usize = (<usize>(transposeB ? k : n)) << 2;
-  const ldc: usize = (<usize>n) << 2;
-  const spare = (scratch + 63) & ~63;
+export function startGemm(
+  a: usize, b: usize, bias: usize, residual: usize, residualRows: i32, c: usize, m: i32, k: i32, n: i32,
+  transposeA: bool, transposeB: bool, gelu: bool, scratch: usize, scratchStep: usize,
+): i32 {
+  setArgument(0, a);
+  setArgument(1, b);
+  setArgument(2, bias);
+  setArgument(3, residual);
+  setArgument(4, residualRows);
+  setArgument(5, c);
+  setArgument(6, m);
+  setArgument(7, k);
+  setArgument(8, n);
+  setArgument(9, transposeA);
+  setArgument(10, transposeB);
+  setArgument(11, gelu);
+  setArgument(12, scratch);
+  setArgument(13, scratchStep);
+  return partsFor(<i64>m * <i64>k * <i64>n);
+}
+
+/** A part of a product: some of C's rows where they are many, else some of its columns, so that least is packed twice. */
+export function gemmPart(part: i32): void {
+  const m = integer(6);
+  const n = integer(8);
+  const parts = partCount();
+  if (m >= n) {
+    const step = roundUp((m + parts - 1) / parts, MR);
+    block(part * step, min(m, (part + 1) * step), 0, n);
+  } else {
+    const step = roundUp((n + parts - 1) / parts, NR);
+    block(0, m, part * step, min(n, (part + 1) * step));
+  }
+}
+
+/** C's rows from `top` to `bottom`, columns from `left` to `right`. */
+function block(top: i32, bottom: i32, left: i32, right: i32): void {
+  const a = argument(0);
+  const b = argument(1);
+  const bias = argument(2);
+  const residual = argument(3);
+  const c = argument(5);
+  const k = integer(7);
+  const transposeA = integer(9) != 0;
+  const transposeB = integer(10) != 0;
+  const gelu = integer(11) != 0;
+  const lda: usize = (<usize>(transposeA ? integer(6) : k)) << 2;
+  const ldc: usize = (<usize>integer(8)) << 2;
+  const ldb: usize = transposeB ? (<usize>k) << 2 : ldc;
+  const spare = (argument(12) + <usize>threadNumber() * argument(13) + 63) & ~63;
   const packedB = spare + SPARE_BYTES;
-  for (let j = 0; j < n; j += NC) {
-    const columns = min(NC, n - j);
+  for (let j = left; j < right; j += NC) {
+    const columns = min(NC, right - j);
     let p = 0;
     do {
       const depth = min(KC, k - p);
       const start = p > 0 ? FROM_C : bias != 0 ? FROM_BIAS : FROM_ZERO;
+      const last = p + depth >= k;
       const fromB = b + (transposeB ? <usize>j * ldb + (<usize>p << 2) : <usize>p * ldb + (<usize>j << 2));
       packB(fromB, ldb, transposeB, depth, columns, packedB);
       const packedA = packedB + <usize>4 * <usize>depth * <usize>roundUp(columns, NR);
-      for (let i = 0; i < m; i += MC) {
-        const rows = min(MC, m - i);
+      for (let i = top; i < bottom; i += MC) {
+        const rows = min(MC, bottom - i);
         const fromA = a + (transposeA ? <usize>p * lda + (<usize>i << 2) : <usize>i * lda + (<usize>p << 2));
         packA(fromA, lda, transposeA, rows, depth, packedA);
+        const toC = c + <usize>i * ldc + (<usize>j << 2);
         multiplyPacked(
           packedA, <usize>depth * 20, packedB, <usize>depth * 32, depth,
-          c + <usize>i * ldc + (<usize>j << 2), ldc, rows, columns, start, bias + (<usize>j << 2), spare,
+          toC, ldc, rows, columns, start, bias + (<usize>j << 2), spare,
         );
+        // While the block is still in the cache.
+        if (last && (gelu || residual != 0)) {
+          epilogue(toC, ldc, rows, columns, gelu, residual == 0 ? 0 : residual + (<usize>j << 2), integer(4), i);
+        }
       }
       p += depth;
     } while (p < k);

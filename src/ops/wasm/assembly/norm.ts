@@ -1,5 +1,6 @@
 // Layer norm over rows, its gradient, and column sums. A row fits in L1, so that its passes cost little.
 // Sums over rows go by blocks, so that thousands of rows do not lose digits in one running sum.
+import { argument, float, integer, partCount, partsFor, setArgument, setFloat } from './pool';
 import { madd, sumLanes } from './simd';
 
 /** Rows summed before they are added to the total. */
@@ -35,7 +36,29 @@ function rowScale(x: usize, mean: f32, d: i32, epsilon: f32): f32 {
 }
 
 /** y = (x - mean) / sqrt(variance + epsilon) * weight + bias, for each row of x [rows, d]. */
-export function layerNorm(x: usize, weight: usize, bias: usize, y: usize, rows: i32, d: i32, epsilon: f32): void {
+export function startLayerNorm(
+  x: usize, weight: usize, bias: usize, y: usize, rows: i32, d: i32, epsilon: f32,
+): i32 {
+  setArgument(0, x);
+  setArgument(1, weight);
+  setArgument(2, bias);
+  setArgument(3, y);
+  setArgument(4, rows);
+  setArgument(5, d);
+  setFloat(6, epsilon);
+  return partsFor((<i64>rows * <i64>d) << 2);
+}
+
+export function layerNormPart(part: i32): void {
+  const step = (integer(4) + partCount() - 1) / partCount();
+  const d = integer(5);
+  const first = part * step;
+  const at = <usize>first * ((<usize>d) << 2);
+  const rows = min(integer(4), first + step) - first;
+  normRows(argument(0) + at, argument(1), argument(2), argument(3) + at, rows, d, float(6));
+}
+
+function normRows(x: usize, weight: usize, bias: usize, y: usize, rows: i32, d: i32, epsilon: f32): void {
   const whole = (<usize>d & ~3) << 2;
   const end = (<usize>d) << 2;
   for (let i = 0; i < rows; i++) {
@@ -142,5 +165,16 @@ export function columnSum(x: usize, y: usize, m: i32, n: i32, scratch: usize): v
     for (; j < end; j += 4) store<f32>(scratch + j, load<f32>(scratch + j) + load<f32>(x + j));
     if (i % BLOCK == BLOCK - 1 || i == m - 1) flush(scratch, y, n);
     x += end;
+  }
+}
+
+/** y [batch, n] = the means of x [batch, tokens, n] over its tokens. Needs scratch for n floats. */
+export function tokenMean(x: usize, y: usize, batch: i32, tokens: i32, n: i32, scratch: usize): void {
+  const inverse: f32 = <f32>1 / <f32>tokens;
+  for (let i = 0; i < batch; i++) {
+    columnSum(x, y, tokens, n, scratch);
+    for (let j = 0; j < n; j++) store<f32>(y + (<usize>j << 2), load<f32>(y + (<usize>j << 2)) * inverse);
+    x += (<usize>(tokens * n)) << 2;
+    y += (<usize>n) << 2;
   }
 }
