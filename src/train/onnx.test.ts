@@ -140,7 +140,7 @@ describe('the exported model', () => {
     );
     const error = worst(logits, wanted);
     console.info(`micro, ${attention}: worst logit error ${error.toExponential(1)}`);
-    expect(error).toBeLessThan(1e-4);
+    expect(error).toBeLessThan(1e-5);
     for (const clip of [probabilities?.subarray(0, 7), probabilities?.subarray(7)]) {
       expect(clip?.reduce((sum, p) => sum + p, 0)).toBeCloseTo(1, 5);
     }
@@ -165,7 +165,7 @@ describe('the exported model', () => {
     const { logits } = await runOnnx(file, feeds(manifest.config, inputs));
     const error = worst(logits, wanted);
     console.info(`nano, ${attention}: worst logit error ${error.toExponential(1)}`);
-    expect(error).toBeLessThan(1e-4);
+    expect(error).toBeLessThan(1e-5);
   });
 
   it('has the head activation inside, and then no probabilities', async () => {
@@ -177,7 +177,7 @@ describe('the exported model', () => {
     dispose(params);
     const outputs = await runOnnx(onnxModel(config, tensors), feeds(config, inputs));
     expect(Object.keys(outputs)).toEqual(['logits']);
-    expect(worst(outputs['logits'], wanted)).toBeLessThan(1e-4);
+    expect(worst(outputs['logits'], wanted)).toBeLessThan(1e-5);
   });
 
   it('with a fixed batch refuses another', async () => {
