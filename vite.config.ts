@@ -37,7 +37,6 @@ export default defineConfig({
     include: [
       '@mediapipe/tasks-vision',
       '@tensorflow/tfjs-backend-cpu',
-      '@tensorflow/tfjs-backend-wasm',
       '@tensorflow/tfjs-backend-webgpu',
       '@tensorflow/tfjs-core',
       'fft.js',

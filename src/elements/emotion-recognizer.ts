@@ -62,7 +62,7 @@ export class EmotionRecognizer extends LitElement {
   /** URL of the model's folder, relative to the page. */
   declare model: string;
   declare backend: PipelineOptions['backend'];
-  /** URL of the folder that holds `tfjs/` and `mediapipe/`, relative to the page. */
+  /** URL of the folder that holds `mediapipe/`, relative to the page. */
   declare vendor: string;
   /** Starts as soon as the element is in the page. */
   declare autostart: boolean;
@@ -140,7 +140,6 @@ export class EmotionRecognizer extends LitElement {
     const vendor = absolute(this.vendor);
     return {
       modelUrl: absolute(this.model),
-      wasmUrl: `${vendor}tfjs/`,
       assetsUrl: `${vendor}mediapipe/`,
       backend: this.backend,
     };

@@ -1,9 +1,9 @@
 // Which backend computes, and why not a faster one: capability is a value with a reason.
-import { env, getBackend, backend as currentBackend, ready, setBackend } from '@tensorflow/tfjs-core';
+import { getBackend, backend as currentBackend, ready, setBackend } from '@tensorflow/tfjs-core';
 import { Problem } from '../base/errors.ts';
 import { withTimeout } from '../base/timeout.ts';
-import { registerWasmKernels } from '../ops/wasm/register.ts';
 import type { BackendChoice, BackendName } from './protocol.ts';
+import { browserHelpers } from './wasm-helpers.ts';
 
 /** A driver that hangs must not hang the page. */
 const startLimitMs = 30_000;
@@ -16,16 +16,19 @@ const refused = (reason: string): Attempt => ({ started: false, reason });
 
 /**
  * Starts a backend in this worker: webgpu, else wasm, else cpu; or the named one alone.
- * @param wasmUrl folder of tfjs' wasm files, ending in a slash
+ * @param threadCount threads of the wasm kernels
  * @returns the choice; its reason says what refused and what runs, for example
- *   `webgpu: no adapter; wasm kernels: SIMD with fused multiply-add (wasm in use)`
+ *   `webgpu: no adapter; wasm: SIMD with fused multiply-add, 2 threads (wasm in use)`
  * @throws Problem `worker-failed` when the named backend cannot run here
  */
-export async function chooseBackend(wanted: BackendName | 'auto', wasmUrl: string): Promise<BackendChoice> {
+export async function chooseBackend(
+  wanted: BackendName | 'auto',
+  threadCount: number,
+): Promise<BackendChoice> {
   const names: readonly BackendName[] = wanted === 'auto' ? ['webgpu', 'wasm', 'cpu'] : [wanted];
   const reasons: string[] = [];
   for (const name of names) {
-    const attempt = await start(name, wanted, wasmUrl);
+    const attempt = await start(name, wanted, threadCount);
     reasons.push(attempt.started ? attempt.detail : attempt.reason);
     if (attempt.started) return { name, reason: `${reasons.join('; ')} (${name} in use)` };
   }
@@ -35,13 +38,13 @@ export async function chooseBackend(wanted: BackendName | 'auto', wasmUrl: strin
   );
 }
 
-async function start(name: BackendName, wanted: BackendName | 'auto', wasmUrl: string): Promise<Attempt> {
+async function start(name: BackendName, wanted: BackendName | 'auto', threadCount: number): Promise<Attempt> {
   try {
     const attempt =
       name === 'webgpu'
         ? startWebgpu(wanted === 'webgpu')
         : name === 'wasm'
-          ? startWasm(wasmUrl)
+          ? startWasm(threadCount)
           : startCpu();
     return await withTimeout(attempt, startLimitMs, 'it did not start');
   } catch (error) {
@@ -75,22 +78,10 @@ function isSoftware(info: GPUAdapterInfo): boolean {
   return info.isFallbackAdapter || /swiftshader|llvmpipe|lavapipe|basic render/i.test(text);
 }
 
-async function startWasm(wasmUrl: string): Promise<Attempt> {
+async function startWasm(threadCount: number): Promise<Attempt> {
   if (typeof WebAssembly !== 'object') return refused('wasm: not offered by this browser');
-  // tfjs would wait for ever for a file that is not there.
-  const file = `${wasmUrl}tfjs-backend-wasm-simd.wasm`;
-  const answer = await fetch(file, { method: 'HEAD' });
-  if (!answer.ok || (answer.headers.get('content-type') ?? '').includes('text/html')) {
-    return refused(`wasm: ${file} is not there`);
-  }
-  const { setWasmPaths } = await import('@tensorflow/tfjs-backend-wasm');
-  // tfjs' threads load their script from a blob, which the page's security policy forbids, and our kernels use one thread.
-  env().set('WASM_HAS_MULTITHREAD_SUPPORT', false);
-  setWasmPaths(wasmUrl);
-  if (!(await setBackend('wasm'))) return refused('wasm: the backend did not start');
-  await ready();
-  const kernels = await registerWasmKernels();
-  return { started: true, detail: kernels.reason };
+  const { startWasmBackend } = await import('../ops/wasm/backend.ts');
+  return { started: true, detail: await startWasmBackend({ helpers: browserHelpers(threadCount - 1) }) };
 }
 
 async function startCpu(): Promise<Attempt> {

@@ -13,7 +13,6 @@ import { openRecognizer } from './client.ts';
 import type { LoadProgress, Recognizer, RecognizerRequest } from './client.ts';
 
 const folder = '/test-results/client-test-models/';
-const wasmUrl = '/node_modules/@tensorflow/tfjs-backend-wasm/dist/';
 const clipSpec = { ...officialClipSpec, frameCount: 4, cropPx: 32 };
 
 async function serve(name: string, files: readonly PackedFile[]): Promise<void> {
@@ -71,7 +70,7 @@ afterEach(() => {
 });
 
 async function open(more: Partial<RecognizerRequest> = {}): Promise<Recognizer> {
-  const recognizer = await openRecognizer({ modelUrl: `${folder}good/`, wasmUrl, backend: 'wasm', ...more });
+  const recognizer = await openRecognizer({ modelUrl: `${folder}good/`, backend: 'wasm', ...more });
   opened.push(recognizer);
   return recognizer;
 }
@@ -113,7 +112,7 @@ describe('the recognizer', () => {
       missingModalities: true,
     });
     expect(recognizer.backend.name).toBe('wasm');
-    expect(recognizer.backend.reason).toMatch(/^wasm kernels: .*SIMD.* \(wasm in use\)$/);
+    expect(recognizer.backend.reason).toMatch(/^wasm: SIMD.* \(wasm in use\)$/);
     const stages = progress.map(({ stage }) => stage);
     expect([...new Set(stages)]).toEqual(['backend', 'download', 'warm-up']);
     const downloads = progress.filter(({ stage, totalBytes }) => stage === 'download' && totalBytes > 0);
@@ -130,6 +129,17 @@ describe('the recognizer', () => {
       results.set(parts, probabilities);
     }
     expect(results.get('face')).not.toEqual(results.get('voice'));
+  });
+
+  test('two threads read what one does, where memory may be shared', async () => {
+    const alone = await open({ threadCount: 1 });
+    expect(alone.backend.reason).not.toContain('threads');
+    expect(crossOriginIsolated, 'the test page is not cross-origin isolated').toBe(true);
+    const together = await open({ threadCount: 2 });
+    expect(together.backend.reason).toContain(', 2 threads (wasm in use)');
+    const { probabilities } = await alone.predict(clip('both'));
+    for (let i = 0; i < 5; i++)
+      expect((await together.predict(clip('both'))).probabilities).toEqual(probabilities);
   });
 
   test('every backend reads the same, and auto names what it refused', async () => {
@@ -239,19 +249,6 @@ describe('opening', () => {
     const { kind, message } = await problemOf(open({ modelUrl: `${folder}broken/` }));
     expect(kind).toBe('model-invalid');
     expect(message).toContain('SHA-256');
-  });
-
-  test('wasm files that are not there are named', async () => {
-    const { kind, message } = await problemOf(open({ wasmUrl: '/test-results/nowhere/' }));
-    expect(kind).toBe('worker-failed');
-    expect(message).toContain('/test-results/nowhere/tfjs-backend-wasm-simd.wasm is not there');
-  });
-
-  test('auto without wasm files falls back to cpu, aloud', async () => {
-    const recognizer = await open({ wasmUrl: '/test-results/nowhere/', backend: 'auto' });
-    if (recognizer.backend.name === 'webgpu') return;
-    expect(recognizer.backend.name).toBe('cpu');
-    expect(recognizer.backend.reason).toContain('tfjs-backend-wasm-simd.wasm is not there');
   });
 });
 

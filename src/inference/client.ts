@@ -21,10 +21,10 @@ export type LoadProgress = Pick<ProgressReply, 'stage' | 'loadedBytes' | 'totalB
 export interface RecognizerRequest {
   /** The model's folder, ending in a slash; relative to the page, or absolute. */
   readonly modelUrl: string;
-  /** Folder with tfjs' wasm files, ending in a slash; likewise. */
-  readonly wasmUrl: string;
   /** `auto` tries webgpu, then wasm, then cpu; a name tries only that one. */
   readonly backend: BackendName | 'auto';
+  /** Threads of the wasm kernels; left out, half of the processors where the page may share memory, else one. */
+  readonly threadCount?: number;
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
   /** Ends the worker at once, also in the middle of loading. */
   readonly signal?: AbortSignal;
@@ -75,8 +75,8 @@ export async function openRecognizer(request: RecognizerRequest): Promise<Recogn
       {
         type: 'load',
         modelUrl: new URL(request.modelUrl, base).href,
-        wasmUrl: new URL(request.wasmUrl, base).href,
         backend: wanted,
+        threadCount: request.threadCount ?? null,
       },
       loadSilenceMs,
       onProgress && (({ stage, loadedBytes, totalBytes }) => onProgress({ stage, loadedBytes, totalBytes })),

@@ -24,10 +24,10 @@ export interface LoadRequest {
   readonly id: number;
   /** URL of the model's folder, ending in a slash. */
   readonly modelUrl: string;
-  /** URL of the folder with tfjs' wasm files, ending in a slash. */
-  readonly wasmUrl: string;
   /** `auto` tries webgpu, then wasm, then cpu; a name tries only that one. */
   readonly backend: BackendName | 'auto';
+  /** Threads of the wasm kernels; null chooses. */
+  readonly threadCount: number | null;
 }
 
 export interface PredictRequest {

@@ -6,6 +6,7 @@ import { fetchSource } from './fetch-source.ts';
 import { blankClips, createModel, readClip, summarize } from './model.ts';
 import type { LoadedModel } from './model.ts';
 import type { LoadRequest, ProgressReply, Reply, Request } from './protocol.ts';
+import { defaultThreadCount } from './wasm-helpers.ts';
 
 let model: LoadedModel | null = null;
 /** Why nothing can be computed any more. */
@@ -55,13 +56,13 @@ async function orLost<T>(computing: Promise<T>): Promise<T> {
   }
 }
 
-async function load({ id, modelUrl, wasmUrl, backend: wanted }: LoadRequest): Promise<Reply> {
+async function load({ id, modelUrl, backend: wanted, threadCount }: LoadRequest): Promise<Reply> {
   const progress = (stage: ProgressReply['stage'], loadedBytes = 0, totalBytes = 0): void => {
     post({ type: 'progress', id, stage, loadedBytes, totalBytes });
   };
   if (model !== null) throw new Problem('internal', 'internal: a model is loaded already');
   progress('backend');
-  const backend = await chooseBackend(wanted, wasmUrl);
+  const backend = await chooseBackend(wanted, threadCount ?? defaultThreadCount());
   void gpuLost().then((problem) => {
     lost = problem;
     giveUp?.(problem);

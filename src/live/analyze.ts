@@ -46,7 +46,6 @@ export async function analyzeFile(
     const recognizer = keep(
       await parts.openRecognizer({
         modelUrl: options.modelUrl,
-        wasmUrl: options.wasmUrl,
         backend: options.backend,
       }),
     );

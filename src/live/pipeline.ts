@@ -17,8 +17,6 @@ import type { Source } from '../capture/source.ts';
 export interface PipelineOptions {
   /** URL of the model's folder, ending in a slash. */
   readonly modelUrl: string;
-  /** URL of the folder with tfjs' wasm files, ending in a slash. */
-  readonly wasmUrl: string;
   /** URL of the folder with MediaPipe's files, ending in a slash. */
   readonly assetsUrl: string;
   readonly backend: BackendName | 'auto';
@@ -145,7 +143,6 @@ export function createPipeline(options: PipelineOptions, parts: Parts = browserP
     };
     const openRecognizer = parts.openRecognizer({
       modelUrl: options.modelUrl,
-      wasmUrl: options.wasmUrl,
       backend: options.backend,
       signal: mine.signal,
       onProgress: ({ stage, loadedBytes, totalBytes }) => {

@@ -12,7 +12,6 @@ const packages = `${root}node_modules`;
 /**
  * URLs of the page, below its base:
  * - `models/NAME/...`: manifests, weights, model cards;
- * - `vendor/tfjs/*.wasm`;
  * - `vendor/mediapipe/`: wasm and its loader (for module workers), and the face model. Both packages are Google's,
  *   Apache-2.0 (this project's own licence file is their text); NOTICE.txt beside them says what was changed.
  */
@@ -29,11 +28,6 @@ export function staticFolders(): Plugin[] {
     silent: true,
     targets: [
       ...(existsSync(`${root}models`) ? [models] : []),
-      {
-        src: `${packages}/@tensorflow/tfjs-backend-wasm/dist/*.wasm`,
-        dest: 'vendor/tfjs',
-        rename: { stripBase: true },
-      },
       {
         src: `${packages}/@mediapipe/tasks-vision/wasm/vision_wasm_module_internal.*`,
         dest: 'vendor/mediapipe',

@@ -33,26 +33,27 @@ export interface GemmCall {
 
 const large: Tile = { x: 16, y: 8, rows: 8, columns: 4, depth: 16 };
 const small: Tile = { x: 8, y: 8, rows: 4, columns: 4, depth: 16 };
+const onCpu: Tile = { x: 8, y: 4, rows: 8, columns: 8, depth: 16 };
 
-function chooseTile(m: number, n: number): Tile {
-  const groups = Math.ceil(m / 64) * Math.ceil(n / 64);
-  // Fewer would leave most of a GPU idle.
-  return groups >= 48 ? large : small;
+/** @param software whether the CPU plays the GPU: then few threads with much work each are best */
+export function chooseTile(m: number, n: number, software: boolean): Tile {
+  if (software) return onCpu;
+  // Fewer workgroups would leave most of a GPU idle.
+  return Math.ceil(m / 64) * Math.ceil(n / 64) >= 48 ? large : small;
 }
 
-export function gemm(backend: WebGPUBackend, call: GemmCall, tile?: Tile): TensorInfo {
+export function gemm(backend: WebGPUBackend, call: GemmCall, tile: Tile): TensorInfo {
   const { a, b, bias, residual, transposeA, transposeB, gelu, half, m, k, n } = call;
   const output = newTensor(backend, [m, n]);
   if (m === 0 || n === 0) return output;
-  const chosen = tile ?? chooseTile(m, n);
   const vectorA = (transposeA ? m : k) % 4 === 0;
   const vectorB = (transposeB ? k : n) % 4 === 0;
   const vectorC = n % 4 === 0;
-  const tail = k % chosen.depth !== 0;
+  const tail = k % tile.depth !== 0;
   const type = (vector: boolean): Binding['type'] => (vector ? 'vec4<f32>' : 'f32');
   const flags = { transposeA, transposeB, gelu, half, tail, bias: !!bias, residual: !!residual };
   dispatch(backend, {
-    key: `gemm ${Object.values(chosen).join('x')} ${Object.values(flags).map(Number).join('')}`,
+    key: `gemm ${Object.values(tile).join('x')} ${Object.values(flags).map(Number).join('')}`,
     extensions: half ? ['f16'] : [],
     bindings: [
       { name: 'c', info: output, type: type(vectorC), written: true },
@@ -62,12 +63,8 @@ export function gemm(backend: WebGPUBackend, call: GemmCall, tile?: Tile): Tenso
       ...(residual ? [{ name: 'residual', info: residual, type: type(vectorC) }] : []),
     ],
     u32: { m, k, n, residualRows: residual?.shape[0] ?? 1 },
-    workgroups: [
-      Math.ceil(n / (chosen.x * chosen.columns)),
-      Math.ceil(m / (chosen.y * chosen.rows)),
-      1,
-    ],
-    code: () => gemmCode(chosen, { ...flags, vectorA, vectorB, vectorC }),
+    workgroups: [Math.ceil(n / (tile.x * tile.columns)), Math.ceil(m / (tile.y * tile.rows)), 1],
+    code: () => gemmCode(tile, { ...flags, vectorA, vectorB, vectorC }),
   });
   return output;
 }

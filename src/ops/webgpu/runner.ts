@@ -84,9 +84,7 @@ function compile(device: GPUDevice, program: Program, parallel: boolean): Pipeli
     label: program.key,
     layout: 'auto',
   };
-  return parallel
-    ? device.createComputePipelineAsync(descriptor)
-    : device.createComputePipeline(descriptor);
+  return parallel ? device.createComputePipelineAsync(descriptor) : device.createComputePipeline(descriptor);
 }
 
 /** The whole WGSL text. */
