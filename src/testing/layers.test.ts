@@ -8,6 +8,19 @@ const root = resolve(import.meta.dirname, '..');
 
 /** Folder -> folders it may import values from; `inference/client` names one file. */
 const arrows: Readonly<Record<string, readonly string[]>> = {
+  bench: [
+    'bench/page',
+    'train',
+    'inference',
+    'model',
+    'weights',
+    'clip',
+    'ops',
+    'ops/webgpu',
+    'ops/wasm',
+    'base',
+  ],
+  'bench/page': ['inference', 'model', 'weights', 'clip', 'ops', 'ops/webgpu', 'ops/wasm', 'base'],
   app: ['elements', 'base'],
   elements: ['live', 'base'],
   live: ['capture', 'inference/client', 'inference/protocol', 'clip', 'base'],
@@ -28,6 +41,22 @@ const levels = Object.keys(arrows);
 
 /** Packages beside the always-allowed none; a prefix ending in `:` or `/` covers what it begins. */
 const packages: Readonly<Record<string, readonly string[]>> = {
+  bench: [
+    'node:',
+    'playwright',
+    'vite',
+    'commander',
+    '@tensorflow/tfjs-core',
+    '@tensorflow/tfjs-backend-cpu',
+    '@tensorflow/tfjs-backend-wasm',
+  ],
+  // Its workers run the peers, so they alone name the peers' packages outside of the backend files.
+  'bench/page': [
+    'onnxruntime-web',
+    '@tensorflow/tfjs-core',
+    '@tensorflow/tfjs-backend-wasm',
+    '@tensorflow/tfjs-backend-webgpu',
+  ],
   app: ['lit'],
   elements: ['lit'],
   live: [],
@@ -136,6 +165,10 @@ describe('layers', () => {
       complaint({ file: 'elements/x.ts', target: '../inference/protocol.ts', typeOnly: true }),
     ).toBeNull();
     expect(complaint({ file: 'clip/x.ts', target: '../model/config.ts', typeOnly: true })).not.toBeNull();
+    expect(complaint({ file: 'bench/page/x.ts', target: 'node:fs', typeOnly: false })).not.toBeNull();
+    expect(
+      complaint({ file: 'bench/page/x.ts', target: '../../train/onnx.ts', typeOnly: false }),
+    ).not.toBeNull();
   });
 
   it('follows the arrows', () => {

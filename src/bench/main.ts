@@ -1,0 +1,93 @@
+// `npm run bench -- COMMAND`: how fast this is, against its peers, on this machine.
+import { writeFileSync } from 'node:fs';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { Problem } from '../base/errors.ts';
+import { sizes } from '../model/config.ts';
+import type { SizeName } from '../model/config.ts';
+import { whole } from '../train/options.ts';
+import { benchInference } from './inference.ts';
+import type { ContenderBackend } from './page/protocol.ts';
+import { plainTable, writeDocs } from './report.ts';
+import type { CommandName, Report } from './report.ts';
+
+const say = (line: string): void => {
+  process.stdout.write(`${line}\n`);
+};
+
+interface CommonOptions {
+  readonly json?: string;
+  readonly docs?: string;
+  readonly rounds: number;
+  readonly quick?: boolean;
+}
+
+function parseSizes(text: string): SizeName[] {
+  return text.split(',').map((name) => {
+    if (!(name in sizes))
+      throw new InvalidArgumentError(`Wanted sizes among ${Object.keys(sizes).join(', ')}.`);
+    return name as SizeName;
+  });
+}
+
+function command(name: CommandName, description: string): Command {
+  return new Command(name)
+    .description(description)
+    .option('--json <file>', 'write the numbers to this file')
+    .option('--docs <folder>', 'write chart and tables there (default: docs, for a whole run)')
+    .option('--rounds <number>', 'rounds in which the contenders take turns', whole(1, 1000), 5)
+    .option('--quick', 'less of everything: for trying, not for quoting');
+}
+
+/** Prints the outcome and writes what was asked for; a partial run leaves the documents alone. */
+function finish(report: Report, options: CommonOptions, partial: boolean): void {
+  say('');
+  for (const [name, value] of report.facts) say(`${name}: ${value}`);
+  for (const table of report.tables) say(`\n${plainTable(table)}`);
+  const { command: name, facts, tables, data } = report;
+  if (options.json !== undefined) {
+    const numbers = { command: name, facts: Object.fromEntries(facts), tables, data };
+    writeFileSync(options.json, `${JSON.stringify(numbers, null, 1)}\n`);
+    say(`\nNumbers: ${options.json}`);
+  }
+  const folder = options.docs ?? (partial ? undefined : 'docs');
+  if (folder === undefined) {
+    say('\nA part only: no documents written (--docs FOLDER writes them).');
+    return;
+  }
+  const words = process.argv.slice(2).filter((word, i, all) => word !== '--docs' && all[i - 1] !== '--docs');
+  say(`\nWritten: ${writeDocs(report, `npm run bench -- ${words.join(' ')}`, folder).join(', ')}`);
+}
+
+interface InferenceCommand extends CommonOptions {
+  readonly sizes?: SizeName[];
+  readonly only?: ContenderBackend;
+}
+
+const inference = command('inference', 'A forward pass in Chromium: ours, stock tfjs, onnxruntime-web.')
+  .option('--sizes <names>', 'among nano,tiny,small,base', parseSizes)
+  .addOption(new Option('--only <backend>', 'one backend alone').choices(['wasm', 'webgpu']))
+  .action(async (options: InferenceCommand) => {
+    const quick = options.quick === true;
+    const report = await benchInference({
+      rounds: quick ? Math.min(options.rounds, 3) : options.rounds,
+      sizes: options.sizes ?? (quick ? ['nano', 'tiny'] : ['nano', 'tiny', 'small', 'base']),
+      backends: options.only === undefined ? ['wasm', 'webgpu'] : [options.only],
+      quick,
+      say,
+    });
+    finish(report, options, quick || options.sizes !== undefined || options.only !== undefined);
+  });
+
+const program = new Command('npm run bench --')
+  .description('Measures speed and memory against peers, in turn, on this machine.')
+  .showHelpAfterError()
+  .addCommand(inference);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  const expected = error instanceof Problem && error.kind !== 'internal';
+  const { message, stack } = error instanceof Error ? error : new Error(String(error));
+  process.stderr.write(`${expected ? message : (stack ?? message)}\n`);
+  process.exitCode = 1;
+}

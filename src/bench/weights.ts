@@ -1,0 +1,73 @@
+// The same random weights for every contender: a flat file for ours and stock tfjs, an ONNX file for onnxruntime-web.
+import { createWriteStream } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setBackend } from '@tensorflow/tfjs-core';
+import '@tensorflow/tfjs-backend-cpu';
+import { random } from '../base/random.ts';
+import type { HicmaeConfig } from '../model/config.ts';
+import { tokenCount } from '../model/embed.ts';
+import { initialFlat, slotsOf } from '../train/flat-params.ts';
+import { onnxBlock, onnxModel } from '../train/onnx.ts';
+import { dataFolder } from './page-host.ts';
+import type { Task } from './page/protocol.ts';
+
+const seed = 7;
+let made = 0;
+
+/** A task with its files on the server; `remove` deletes them. */
+export interface MadeTask {
+  readonly task: Task;
+  remove(): Promise<void>;
+}
+
+/** Xavier weights; biases, which start at zero, get values that a wrong bias would show with. */
+async function randomWeights(config: HicmaeConfig): Promise<Float32Array<SharedArrayBuffer>> {
+  await setBackend('cpu');
+  const flat = initialFlat(config, seed);
+  const source = random(seed + 1);
+  for (const { shape, offset, length } of slotsOf(config).slots) {
+    if (shape.length > 1) continue;
+    for (let i = offset; i < offset + length; i++) flat[i] = (flat[i] ?? 0) + 0.1 * source.normal();
+  }
+  return flat;
+}
+
+async function write(name: string, bytes: Uint8Array): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    const stream = createWriteStream(join(dataFolder, name));
+    stream.on('error', reject).on('finish', resolve);
+    stream.end(bytes);
+  });
+}
+
+/** Writes weights and exported model. @param what see Task */
+export async function makeTask(what: Task['what'], config: HicmaeConfig, batch = 1): Promise<MadeTask> {
+  const flat = await randomWeights(config);
+  const { slots } = slotsOf(config);
+  const tensors = Object.fromEntries(
+    slots.map(({ name, shape, offset, length }) => [
+      name,
+      {
+        shape,
+        data: new Float32Array(flat.buffer, offset * 4, length) as unknown as Float32Array<ArrayBuffer>,
+      },
+    ]),
+  );
+  const size = { width: config.width, heads: config.heads, tokens: tokenCount(config, 'video') };
+  const onnx =
+    what === 'model'
+      ? onnxModel(config, tensors, { batch })
+      : onnxBlock(tensors, 'encoder.blocks.0', size, { batch });
+  // A new name each time, so that no cache answers.
+  const name = `${what}-${config.width}-${++made}`;
+  await write(`${name}.bin`, new Uint8Array(flat.buffer));
+  await write(`${name}.onnx`, onnx);
+  return {
+    task: { what, config, batch, slots, weightsUrl: `data/${name}.bin`, onnxUrl: `data/${name}.onnx` },
+    remove: async () => {
+      await rm(join(dataFolder, `${name}.bin`), { force: true });
+      await rm(join(dataFolder, `${name}.onnx`), { force: true });
+    },
+  };
+}
