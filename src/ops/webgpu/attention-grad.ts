@@ -1,6 +1,6 @@
-// The backward pass of attention, also without the N x N matrix: the probabilities are made again from two numbers per
-// query. Gradients of queries, keys and values are one shader: "own" tokens in a thread's registers meet "other" tokens
-// in workgroup memory.
+// The backward pass of attention, also without the N x N matrix: the probabilities are made again from three numbers
+// per query, by the very operations of the forward pass (large scores would not forgive another rounding). Gradients of
+// queries, keys and values are one shader: "own" tokens in a thread's registers meet "other" ones in workgroup memory.
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
 import { attention } from './attention.ts';
@@ -37,7 +37,7 @@ export function attentionGrad(
   targets: GradientTargets,
 ): void {
   const { batch, heads, queries, keys, width } = sizes;
-  const statistics = newTensor(backend, [batch, heads, queries, 2]);
+  const statistics = newTensor(backend, [batch, heads, queries, 3]);
   const tile = { threads, queries: 1, keys: 16 };
   attention(backend, sizes, packing, statistics, { tile, half: false, dy });
   for (const wanted of ['dq', 'dk', 'dv'] as const) {
@@ -68,8 +68,9 @@ function gradientCode({ q, k, v }: Packing, target: Part, wanted: 'dq' | 'dk' | 
   const needsValue = wanted !== 'dv';
   const scale = 1 / Math.sqrt(width);
   const statisticsOf = (query: string): string =>
-    `let at = 2u * (groupId.y * sizes.queries + min(${query}, sizes.queries - 1u));
-    let logSum = statistics[at];${needsValue ? ' let along = statistics[at + 1u];' : ''}`;
+    `let at = 3u * (groupId.y * sizes.queries + min(${query}, sizes.queries - 1u));
+    let most = statistics[at]; let share = statistics[at + 1u];
+    ${needsValue ? 'let along = statistics[at + 2u];' : ''}`;
   const perPiece = (text: (c: number) => string, joint?: string): string => each(pieces, text, joint);
   return `
 ${tiles(['tileScore', 'tileValue'], tileRows, width, false)}
@@ -104,7 +105,7 @@ fn main(@builtin(workgroup_id) groupId: vec3<u32>, @builtin(local_invocation_ind
       ${ofQuery ? '' : statisticsOf('first + j')}
       let row = j * ${pieces}u;
       let score = ${perPiece((c) => `dot(a${c}, tileScore[row + ${c}u])`, ' + ')};
-      let probability = exp2(${scale * Math.LOG2E} * score - logSum);
+      let probability = exp2(${Math.LOG2E / Math.sqrt(width)} * score - most) * share;
       ${
         needsValue
           ? `let dProbability = ${perPiece((c) => `dot(b${c}, tileValue[row + ${c}u])`, ' + ')};

@@ -51,8 +51,8 @@ export interface AttentionTile {
 
 /**
  * y = softmax(q k^T / sqrt(width)) v per head.
- * @param output y [B, Nq, D]; or, with `dy`, [B, heads, Nq, 2]: for each query the binary logarithm of its softmax's
- *   sum, and dy . y, which the backward pass needs
+ * @param output y [B, Nq, D]; or, with `dy`, [B, heads, Nq, 3]: what the backward pass needs of each query, the
+ *   largest of its scores (times log2(e)), one over its softmax's sum, and dy . y
  */
 export function attention(
   backend: WebGPUBackend,
@@ -101,9 +101,10 @@ function attentionCode(
       ? `{
     let token = query + ${i}u;
     if (token < sizes.queries) {
-      let at = 2u * (groupId.y * sizes.queries + token);
-      statistics[at] = most${i} + log2(total${i});
-      statistics[at + 1u] = (${each(pieces, (c) => `dot(o${i}_${c}, loadOwn(clip, head, token, ${c}u))`, ' + ')}) / total${i};
+      let at = 3u * (groupId.y * sizes.queries + token);
+      statistics[at] = most${i};
+      statistics[at + 1u] = 1.0 / total${i};
+      statistics[at + 2u] = (${each(pieces, (c) => `dot(o${i}_${c}, loadOwn(clip, head, token, ${c}u))`, ' + ')}) / total${i};
     }
   }`
       : perPiece((c) => `store(clip, head, query + ${i}u, ${c}u, o${i}_${c} / total${i});`);
@@ -119,8 +120,7 @@ fn main(@builtin(workgroup_id) groupId: vec3<u32>, @builtin(local_invocation_ind
   let query = (groupId.x * ${threads}u + lane) * ${queries}u;
   ${perQuery((i) =>
     perPiece(
-      (c) =>
-        `let q${i}_${c} = ${scale} * loadQ(clip, head, query + ${i}u, ${c}u); var o${i}_${c} = vec4<f32>();`,
+      (c) => `let q${i}_${c} = loadQ(clip, head, query + ${i}u, ${c}u); var o${i}_${c} = vec4<f32>();`,
     ),
   )}
   ${perQuery((i) => `var most${i} = -3.4e38; var total${i} = 0.0;`)}
@@ -144,6 +144,7 @@ fn main(@builtin(workgroup_id) groupId: vec3<u32>, @builtin(local_invocation_ind
         ${perQuery((i) => `s${i} += vec4<f32>(${each(4, (r) => `dot(q${i}_${c}, x${r})`, ', ')});`)}
       }`,
       )}
+      ${perQuery((i) => `s${i} *= ${scale};`)}
       if (j + 4u > count) {
         let past = vec4<u32>(j, j + 1u, j + 2u, j + 3u) >= vec4<u32>(count);
         ${perQuery((i) => `s${i} = select(s${i}, vec4<f32>(-3.4e38), past);`)}

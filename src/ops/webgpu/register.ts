@@ -241,7 +241,7 @@ let inPlace = false;
 // eslint-disable-next-line @typescript-eslint/require-await -- one signature with the other backends' registrations
 export async function registerWebgpuKernels(options: WebgpuKernelOptions = {}): Promise<Registration> {
   try {
-    const backend = findBackend('webgpu') as WebGPUBackend | null;
+    const backend = findBackend('webgpu') as unknown as WebGPUBackend | null;
     if (backend === null) {
       return { registered: false, reason: 'no own kernels: the webgpu backend is not initialized' };
     }
@@ -263,7 +263,7 @@ export async function registerWebgpuKernels(options: WebgpuKernelOptions = {}): 
 }
 
 function traitsOf({ device, adapterInfo }: WebGPUBackend, options: WebgpuKernelOptions): Traits {
-  const described = adapterInfo as { vendor?: string; architecture?: string };
+  const described = adapterInfo as unknown as { vendor?: string; architecture?: string };
   const name = `${described.vendor ?? ''} ${described.architecture ?? ''}`;
   const software = options.software ?? /swiftshader|llvmpipe|software/i.test(name);
   // Not in every browser; without the size shuffles may not reach across a row.
@@ -278,5 +278,5 @@ function traitsOf({ device, adapterInfo }: WebGPUBackend, options: WebgpuKernelO
 
 function kernelFunc(run: Run): KernelFunc {
   return ({ inputs, attrs, backend }) =>
-    run({ backend: backend as WebGPUBackend, traits, inputs, attributes: attrs ?? {} });
+    run({ backend: backend as unknown as WebGPUBackend, traits, inputs, attributes: attrs ?? {} });
 }
