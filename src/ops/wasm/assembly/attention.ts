@@ -1,23 +1,20 @@
-// Multi-head attention and its gradient, head by head and block of queries by block of queries: the scores of one
-// block are all that is ever in memory. A head's matrices are strided slices of the packed [B, N, 3D] or [B, N, 2D]; packing evens that
-// out. Threads share the heads.
+// Multi-head attention and its gradient, head by head and some queries at a time: their scores are all of the score
+// matrix that is ever in memory. A head's matrices are strided slices of the packed [B, N, 3D] or [B, N, 2D]; packing
+// evens that out. Threads share the heads.
 import { exp4, madd, maxLanes, sumLanes } from './simd';
 import { MR, NR, packA, packB, roundUp } from './pack';
 import { FROM_C, FROM_ZERO, SPARE_BYTES, multiplyPacked } from './gemm';
 import { argument, integer, setArgument, threadCount, threadNumber } from './pool';
 
-/** Queries per block: a multiple of the micro-tile's rows; 800 keys make a block of scores of 192 KB. */
+/** Queries per block of the gradient: a multiple of the micro-tile's rows; 800 keys make a block of scores of 192 KB. */
 const ROWS: i32 = 60;
 
 function floats(count: i32): usize {
   return (((<usize>count) << 2) + 63) & ~63;
 }
 
-/**
- * Each row of scores [rows, n] (stride `ld` bytes, n padded to a multiple of 4) becomes e^(scale (s - max)); its sum's
- * inverse goes to `inverse`. `normalize` multiplies the row by it.
- */
-function softmaxRows(scores: usize, ld: usize, rows: i32, n: i32, scale: f32, inverse: usize, normalize: bool): void {
+/** Each row of scores [rows, n] (stride `ld` bytes, n padded to a multiple of 4) becomes softmax(scale * row). */
+function softmaxRows(scores: usize, ld: usize, rows: i32, n: i32, scale: f32): void {
   const end = (<usize>roundUp(n, 4)) << 2;
   const s4 = f32x4.splat(scale);
   for (let i = 0; i < rows; i++) {
@@ -31,22 +28,60 @@ function softmaxRows(scores: usize, ld: usize, rows: i32, n: i32, scale: f32, in
       v128.store(scores + j, e);
       sum4 = f32x4.add(sum4, e);
     }
-    const inv: f32 = <f32>1 / sumLanes(sum4);
-    store<f32>(inverse + ((<usize>i) << 2), inv);
-    if (normalize) {
-      const inv4 = f32x4.splat(inv);
-      for (let j: usize = 0; j < end; j += 16) v128.store(scores + j, f32x4.mul(v128.load(scores + j), inv4));
-    }
+    const inverse = f32x4.splat(<f32>1 / sumLanes(sum4));
+    for (let j: usize = 0; j < end; j += 16) v128.store(scores + j, f32x4.mul(v128.load(scores + j), inverse));
     scores += ld;
+  }
+}
+
+/**
+ * Scores [n, 8] of eight queries in place: e^(scale (s - max)) down each column, and the inverses of their sums to
+ * `inverse` [8].
+ */
+function softmaxColumns(scores: usize, n: i32, scale: f32, inverse: usize): void {
+  const end = scores + ((<usize>n) << 5);
+  const s4 = f32x4.splat(scale);
+  let most0 = v128.load(scores);
+  let most1 = v128.load(scores, 16);
+  for (let at = scores + 32; at < end; at += 32) {
+    most0 = f32x4.pmax(most0, v128.load(at));
+    most1 = f32x4.pmax(most1, v128.load(at, 16));
+  }
+  let sum0 = f32x4.splat(0);
+  let sum1 = sum0;
+  for (let at = scores; at < end; at += 32) {
+    const e0 = exp4(f32x4.mul(f32x4.sub(v128.load(at), most0), s4));
+    const e1 = exp4(f32x4.mul(f32x4.sub(v128.load(at, 16), most1), s4));
+    v128.store(at, e0);
+    v128.store(at, e1, 16);
+    sum0 = f32x4.add(sum0, e0);
+    sum1 = f32x4.add(sum1, e1);
+  }
+  const one = f32x4.splat(1);
+  v128.store(inverse, f32x4.div(one, sum0));
+  v128.store(inverse, f32x4.div(one, sum1), 16);
+}
+
+/** to [rows, n], rows `ld` bytes apart, = from [n, 8], its first `rows` columns times `by` [8]. */
+function storeColumns(from: usize, by: usize, to: usize, ld: usize, rows: i32, n: i32): void {
+  const by0 = v128.load(by);
+  const by1 = v128.load(by, 16);
+  for (let j = 0; j < n; j++) {
+    v128.store(from, f32x4.mul(v128.load(from), by0));
+    v128.store(from, f32x4.mul(v128.load(from, 16), by1), 16);
+    const column = to + ((<usize>j) << 2);
+    for (let i = 0; i < rows; i++) store<f32>(column + <usize>i * ld, load<f32>(from + ((<usize>i) << 2)));
+    from += 32;
   }
 }
 
 /** Bytes of scratch that one thread needs for attention; `width` is a head's. */
 export function attentionScratchBytes(queries: i32, keys: i32, width: i32): usize {
-  const rows = roundUp(min(queries, ROWS), MR);
+  const keysPadded = roundUp(keys, MR);
+  const widthPadded = roundUp(width, MR);
   return (
-    64 + SPARE_BYTES + floats(roundUp(keys, NR) * width) + floats(keys * roundUp(width, NR)) +
-    floats(rows * max(width, keys)) + floats(rows * roundUp(keys, NR)) + floats(rows)
+    128 + floats(keysPadded * width) + floats(widthPadded * keys) + floats(NR * width) + floats(keysPadded * NR) +
+    floats(widthPadded * NR) + floats(NR)
   );
 }
 
@@ -58,10 +93,10 @@ export function startAttention(
   q: usize, ldq: usize, k: usize, v: usize, ldk: usize, out: usize,
   batch: i32, queries: i32, keys: i32, heads: i32, width: i32, scratch: usize, scratchStep: usize,
 ): i32 {
-  // Whole heads where they are enough for all threads; else heads by blocks of queries.
+  // Whole heads where they are enough for all threads; else heads by groups of queries.
   const units = batch * heads;
   const spread = threadCount() == 1 || units % threadCount() == 0 ? 1 : (4 * threadCount() + units - 1) / units;
-  const blocks = min(spread, (queries + ROWS - 1) / ROWS);
+  const groups = max(1, min(spread, queries / 64));
   setArgument(0, q);
   setArgument(1, ldq);
   setArgument(2, k);
@@ -74,11 +109,14 @@ export function startAttention(
   setArgument(9, width);
   setArgument(10, scratch);
   setArgument(11, scratchStep);
-  setArgument(12, blocks);
-  return units * max(1, blocks);
+  setArgument(12, groups);
+  return units * groups;
 }
 
-/** One head of one clip, or some of its queries. */
+/**
+ * One head of one clip, or some of its queries; eight queries at a time. Their scores are made transposed, [keys, 8]:
+ * that is the packed form in which the product with the values reads them, and softmax goes down its columns.
+ */
 export function attentionPart(part: i32): void {
   const ldq = argument(1);
   const ldk = argument(4);
@@ -86,52 +124,34 @@ export function attentionPart(part: i32): void {
   const keys = integer(7);
   const heads = integer(8);
   const width = integer(9);
-  const blocks = max(1, integer(12));
-  const unit = part / blocks;
+  const groups = integer(12);
+  const unit = part / groups;
   const n = unit / heads;
   const head = (<usize>((unit % heads) * width)) << 2;
-  const step = roundUp((queries + blocks - 1) / blocks, MR);
-  const first = (part % blocks) * step;
+  const step = roundUp((queries + groups - 1) / groups, NR);
+  const first = (part % groups) * step;
   const last = min(queries, first + step);
   const ldo = (<usize>(heads * width)) << 2;
-  const keysPadded = roundUp(keys, NR);
-  const ldScores = (<usize>keysPadded) << 2;
   const scale: f32 = <f32>1 / sqrt<f32>(<f32>width);
-  const blockRows = roundUp(min(queries, ROWS), MR);
-  const spare = (argument(10) + <usize>threadNumber() * argument(11) + 63) & ~63;
-  const packedK = spare + SPARE_BYTES;
+  const keysPadded = roundUp(keys, MR);
+  const widthPadded = roundUp(width, MR);
+  const packedK = (argument(10) + <usize>threadNumber() * argument(11) + 63) & ~63;
   const packedV = packedK + floats(keysPadded * width);
-  const packed = packedV + floats(keys * roundUp(width, NR));
-  const scores = packed + floats(blockRows * max(width, keys));
-  const inverse = scores + floats(blockRows * keysPadded);
+  const packedQ = packedV + floats(widthPadded * keys);
+  const scores = packedQ + floats(NR * width);
+  const sums = scores + floats(keysPadded * NR);
+  const inverse = sums + floats(widthPadded * NR);
   const fromKeys = <usize>(n * keys) * ldk + head;
-  packB(argument(2) + fromKeys, ldk, true, width, keys, packedK);
-  packB(argument(3) + fromKeys, ldk, false, keys, width, packedV);
-  for (let i = first; i < last; i += ROWS) {
-    const rows = min(ROWS, last - i);
-    const out = argument(5) + <usize>(n * queries + i) * ldo + head;
-    packA(argument(0) + <usize>(n * queries + i) * ldq + head, ldq, false, rows, width, packed);
-    multiplyPacked(
-      packed, width * 20, packedK, width * 32, width,
-      scores, ldScores, roundUp(rows, MR), keysPadded, FROM_ZERO, 0, spare,
-    );
-    softmaxRows(scores, ldScores, rows, keys, scale, inverse, false);
-    packA(scores, ldScores, false, rows, keys, packed);
-    multiplyPacked(packed, keys * 20, packedV, keys * 32, keys, out, ldo, rows, width, FROM_ZERO, 0, spare);
-    let row = out;
-    for (let r = 0; r < rows; r++) {
-      scaleRow(row, load<f32>(inverse + ((<usize>r) << 2)), width);
-      row += ldo;
-    }
+  packA(argument(2) + fromKeys, ldk, false, keys, width, packedK);
+  packA(argument(3) + fromKeys, ldk, true, width, keys, packedV);
+  for (let i = first; i < last; i += NR) {
+    const rows = min(NR, last - i);
+    packB(argument(0) + <usize>(n * queries + i) * ldq + head, ldq, true, width, rows, packedQ);
+    multiplyPacked(packedK, width * 20, packedQ, 0, width, scores, 32, keysPadded, NR, FROM_ZERO, 0, 0);
+    softmaxColumns(scores, keys, scale, inverse);
+    multiplyPacked(packedV, keys * 20, scores, 0, keys, sums, 32, widthPadded, NR, FROM_ZERO, 0, 0);
+    storeColumns(sums, inverse, argument(5) + <usize>(n * queries + i) * ldo + head, ldo, rows, width);
   }
-}
-
-function scaleRow(x: usize, by: f32, n: i32): void {
-  const whole = x + ((<usize>n & ~3) << 2);
-  const end = x + ((<usize>n) << 2);
-  const by4 = f32x4.splat(by);
-  for (; x < whole; x += 16) v128.store(x, f32x4.mul(v128.load(x), by4));
-  for (; x < end; x += 4) store<f32>(x, load<f32>(x) * by);
 }
 
 /** Bytes of scratch that one thread needs for attention's gradient. */
@@ -141,7 +161,7 @@ export function attentionGradScratchBytes(queries: i32, keys: i32, width: i32): 
   return (
     64 + SPARE_BYTES + 2 * floats(keysPadded * width) + floats(keys * roundUp(width, NR)) +
     floats(max(rows * max(width, keys), rows * roundUp(keys, MR))) + floats(rows * roundUp(width, NR)) +
-    2 * floats(rows * keysPadded) + floats(rows)
+    2 * floats(rows * keysPadded)
   );
 }
 
@@ -214,7 +234,6 @@ export function attentionGradPart(part: i32): void {
   const packed = packedRows + floats(blockRows * widthPadded);
   const scores = packed + floats(max(blockRows * max(width, keys), blockRows * roundUp(keys, MR)));
   const grads = scores + floats(blockRows * keysPadded);
-  const inverse = grads + floats(blockRows * keysPadded);
   const widthA: usize = width * 20;
   const widthB: usize = width * 32;
   const atKeys = <usize>(n * keys) * ldk + head;
@@ -232,7 +251,7 @@ export function attentionGradPart(part: i32): void {
     const dy = argument(5) + <usize>(n * queries + i) * ldy + head;
     packA(q, ldq, false, rows, width, packed);
     multiplyPacked(packed, widthA, packedKt, widthB, width, scores, ldScores, padded, keysPadded, FROM_ZERO, 0, spare);
-    softmaxRows(scores, ldScores, rows, keys, scale, inverse, true);
+    softmaxRows(scores, ldScores, rows, keys, scale);
     // dv += P^T dy
     packB(dy, ldy, false, rows, width, packedRows);
     packA(scores, ldScores, true, keys, rows, packed);
