@@ -1,4 +1,8 @@
 // AdamW over one flat array, in the order of PyTorch's update: decay, moments, bias-corrected step.
+import { Problem } from '../base/errors.ts';
+import { createHeap } from '../ops/wasm/heap.ts';
+import { loadKernels } from '../ops/wasm/module.ts';
+import type { SharedFloats } from './shared-array.ts';
 
 export interface AdamWOptions {
   readonly beta1: number;
@@ -17,32 +21,47 @@ export interface FlatRange {
   readonly weightDecay: number;
 }
 
-/**
- * One update in place of params and both moments.
- * @param step counts from 1
- */
-export function adamwStep(
-  params: Float32Array,
-  gradients: Float32Array,
-  moment1: Float32Array,
-  moment2: Float32Array,
-  ranges: readonly FlatRange[],
-  step: number,
-  options: AdamWOptions = officialAdamW,
-): void {
-  const { beta1, beta2, epsilon } = options;
-  const correction1 = 1 - beta1 ** step;
-  const correction2 = Math.sqrt(1 - beta2 ** step);
-  for (const { offset, length, learningRate, weightDecay } of ranges) {
-    const keep = 1 - learningRate * weightDecay;
-    const stepSize = learningRate / correction1;
-    for (let i = offset; i < offset + length; i++) {
-      const g = gradients[i] as number;
-      const m = beta1 * (moment1[i] as number) + (1 - beta1) * g;
-      const v = beta2 * (moment2[i] as number) + (1 - beta2) * g * g;
-      moment1[i] = m;
-      moment2[i] = v;
-      params[i] = (params[i] as number) * keep - (stepSize * m) / (Math.sqrt(v) / correction2 + epsilon);
-    }
-  }
+/** The optimizer, and the memory in which its arrays must lie. */
+export interface AdamW {
+  /** Zeros that every thread sees and `step` reaches. */
+  floats(length: number): SharedFloats;
+  /**
+   * One update in place of params and both moments; all four arrays are of `floats`.
+   * @param step counts from 1
+   */
+  step(
+    arrays: {
+      readonly params: SharedFloats;
+      readonly gradients: SharedFloats;
+      readonly moment1: SharedFloats;
+      readonly moment2: SharedFloats;
+    },
+    ranges: readonly FlatRange[],
+    step: number,
+    options?: AdamWOptions,
+  ): void;
+}
+
+/** @throws Problem where Node has no WebAssembly SIMD, or later when 4 GiB are full */
+export async function createAdamW(): Promise<AdamW> {
+  const heap = createHeap();
+  const loaded = await loadKernels(heap, [], true);
+  if (!loaded)
+    throw new Problem('worker-failed', 'This Node has no WebAssembly SIMD; use Node 20.19 or newer.');
+  const { exports } = loaded.kernels;
+  return {
+    floats: (length) => heap.floats(heap.allocate(4 * length), length).fill(0),
+    step({ params, gradients, moment1, moment2 }, ranges, step, options = officialAdamW) {
+      const { beta1, beta2, epsilon } = options;
+      const correction1 = 1 - beta1 ** step;
+      const correction2 = Math.sqrt(1 - beta2 ** step);
+      for (const { offset, length, learningRate, weightDecay } of ranges) {
+        const keep = 1 - learningRate * weightDecay;
+        exports.adamw(
+          ...[params, gradients, moment1, moment2].map((array) => array.byteOffset + 4 * offset),
+          ...[length, beta1, beta2, epsilon, keep, learningRate / correction1, correction2],
+        );
+      }
+    },
+  };
 }

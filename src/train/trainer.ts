@@ -2,7 +2,7 @@
 import type { ClipSpec } from '../clip/spec.ts';
 import type { HicmaeConfig } from '../model/config.ts';
 import { parameterGroups } from '../model/params.ts';
-import { adamwStep } from './adamw.ts';
+import { createAdamW } from './adamw.ts';
 import type { FlatRange } from './adamw.ts';
 import { readCheckpoint, writeCheckpoint } from './checkpoint.ts';
 import type { RunArrays, RunState } from './checkpoint.ts';
@@ -125,14 +125,15 @@ export function rangesOf(config: HicmaeConfig, layerDecay: number, weightDecay: 
 export async function train(job: TrainerJob): Promise<TrainingEnd> {
   const { config, options, data, run, log } = job;
   const { total } = slotsOf(config);
-  const params = sharedFloats(total);
+  const adamw = await createAdamW();
+  const params = adamw.floats(total);
   const average = sharedFloats(total);
-  const arrays: RunArrays = {
+  const arrays = {
     params,
     average,
-    moment1: new Float32Array(total),
-    moment2: new Float32Array(total),
-  };
+    moment1: adamw.floats(total),
+    moment2: adamw.floats(total),
+  } satisfies RunArrays;
   let step = 0;
   let minutesBefore = 0;
   if (job.resume) {
@@ -146,7 +147,8 @@ export async function train(job: TrainerJob): Promise<TrainingEnd> {
     average.set(params);
   }
   const groups = rangesOf(config, options.layerDecay, options.weightDecay);
-  const gradients = Array.from({ length: options.threads }, () => sharedFloats(total));
+  const sum = adamw.floats(total);
+  const gradients = [sum, ...Array.from({ length: options.threads - 1 }, () => sharedFloats(total))];
   const threads = gradients.map((own, thread) => {
     const threadData: TrainThreadData = {
       config,
@@ -177,7 +179,6 @@ export async function train(job: TrainerJob): Promise<TrainingEnd> {
     const backend = backends[0]?.kind === 'started' ? backends[0].backend : '';
     log({ event: 'start', step, threads: options.threads, parameters: total, backend });
     let saved = Date.now();
-    const sum = gradients[0]!;
     for (;;) {
       const why =
         step >= options.steps
@@ -233,7 +234,7 @@ export async function train(job: TrainerJob): Promise<TrainingEnd> {
         );
       }
       const ranges = groups.map((group) => ({ ...group, learningRate: group.learningRate * learningRate }));
-      adamwStep(params, sum, arrays.moment1, arrays.moment2, ranges, step + 1);
+      adamw.step({ ...arrays, gradients: sum }, ranges, step + 1);
       // The average follows quickly at first, so that it never holds on to the initial values.
       const keep = Math.min(options.averageDecay, (step + 1) / (step + 10));
       for (let i = 0; i < total; i++) average[i] = keep * average[i]! + (1 - keep) * params[i]!;

@@ -4,7 +4,7 @@ import { sizes } from '../../model/config.ts';
 import { disposeGradients, lossAndGradients } from '../../model/gradients.ts';
 import { forwardClassify } from '../../model/hicmae.ts';
 import { mixTargets, smoothTargets, softTargetCrossEntropy } from '../../model/losses.ts';
-import { adamwStep } from '../../train/adamw.ts';
+import { createAdamW } from '../../train/adamw.ts';
 import { slotsOf, tensorsOf } from '../../train/flat-params.ts';
 import { cosineAt } from '../../train/schedule.ts';
 import { rangesOf } from '../../train/trainer.ts';
@@ -56,11 +56,16 @@ async function threeSteps(
   const wanted = asRecord(value, name);
   const config = { ...sizes.micro, classCount };
   const { slots, total } = slotsOf(config);
-  const flat = new Float32Array(total);
+  const optimizer = await createAdamW();
+  const flat = optimizer.floats(total);
   for (const slot of slots) flat.set(formulaParameter(salt, slot.name, slot.shape), slot.offset);
-  const moment1 = new Float32Array(total);
-  const moment2 = new Float32Array(total);
-  const gradients = new Float32Array(total);
+  const gradients = optimizer.floats(total);
+  const arrays = {
+    params: flat,
+    gradients,
+    moment1: optimizer.floats(total),
+    moment2: optimizer.floats(total),
+  };
   const groups = rangesOf(config, Number(adamw['layer_decay']), Number(adamw['weight_decay']));
   const [beta1 = NaN, beta2 = NaN] = asNumbers(adamw['betas'], 'betas');
   const { video, audio } = config;
@@ -104,7 +109,7 @@ async function threeSteps(
       compareNumber(`${name}: gradient norm ${String(step)}`, Math.sqrt(squares), norm, 1e-4 * norm),
     );
     const ranges = groups.map((group) => ({ ...group, learningRate: group.learningRate * rate }));
-    adamwStep(flat, gradients, moment1, moment2, ranges, step + 1, {
+    optimizer.step(arrays, ranges, step + 1, {
       beta1,
       beta2,
       epsilon: Number(adamw['eps']),
