@@ -1,5 +1,5 @@
 // Matrix products, and what is fused to them.
-import { add, fused, getBackend, matMul, reshape, sum } from '@tensorflow/tfjs-core';
+import { add, matMul, reshape, sum } from '@tensorflow/tfjs-core';
 import type { Tensor, Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import { defined } from '../base/assert.ts';
 import { runKernel } from './differentiable.ts';
@@ -32,13 +32,9 @@ export function gemm(a: Tensor2D, b: Tensor2D, options: GemmOptions = {}): Tenso
       'product',
     ) as Tensor2D;
   }
-  // tfjs-wasm's fused product gets the bias wrong when a factor is transposed.
-  const separate = getBackend() === 'wasm' && (transposeA || transposeB);
-  let y: Tensor2D =
-    bias === null || separate
-      ? matMul(a, b, transposeA, transposeB)
-      : (fused.matMul({ a, b, transposeA, transposeB, bias }) as Tensor2D);
-  if (bias !== null && separate) y = add(y, bias);
+  let y: Tensor2D = matMul(a, b, transposeA, transposeB);
+  // Not by tfjs' fused product: its wasm backend's gets the bias wrong when a factor is transposed.
+  if (bias !== null) y = add(y, bias);
   if (gelu) y = geluForward(y);
   if (residual === null) return y;
   const [rows, width] = residual.shape;
