@@ -114,7 +114,7 @@ async function measureWebgpu(
   ];
   for (const { what, size, label } of tasks) {
     const config = configOf(size);
-    const made = await makeTask(what, config);
+    const made = await makeTask(what, config, { attention: 'fused' });
     try {
       await measure(page, options, rows, {
         label,

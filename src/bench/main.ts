@@ -8,6 +8,7 @@ import { whole } from '../train/options.ts';
 import { benchInference } from './inference.ts';
 import type { ContenderBackend } from './page/protocol.ts';
 import { plainTable, writeDocs } from './report.ts';
+import { benchTraining } from './training.ts';
 import type { CommandName, Report } from './report.ts';
 
 const say = (line: string): void => {
@@ -78,10 +79,23 @@ const inference = command('inference', 'A forward pass in Chromium: ours, stock 
     finish(report, options, quick || options.sizes !== undefined || options.only !== undefined);
   });
 
+interface TrainingCommand extends CommonOptions {
+  readonly stockRounds: number;
+}
+
+const training = command('training', 'A training step of tiny in Node: ours, stock tfjs.')
+  .option('--stock-rounds <number>', 'steps of stock tfjs at all tokens, minutes each', whole(0, 100), 1)
+  .action(async (options: TrainingCommand) => {
+    const quick = options.quick === true;
+    const rounds = quick ? Math.min(options.rounds, 2) : options.rounds;
+    finish(await benchTraining({ rounds, stockRounds: options.stockRounds, quick, say }), options, quick);
+  });
+
 const program = new Command('npm run bench --')
   .description('Measures speed and memory against peers, in turn, on this machine.')
   .showHelpAfterError()
-  .addCommand(inference);
+  .addCommand(inference)
+  .addCommand(training);
 
 try {
   await program.parseAsync();

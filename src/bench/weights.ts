@@ -2,12 +2,12 @@
 import { createWriteStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setBackend } from '@tensorflow/tfjs-core';
-import '@tensorflow/tfjs-backend-cpu';
 import { random } from '../base/random.ts';
 import type { HicmaeConfig } from '../model/config.ts';
 import { tokenCount } from '../model/embed.ts';
+import { startBackend } from '../train/backend.ts';
 import { initialFlat, slotsOf } from '../train/flat-params.ts';
+import type { AttentionForm } from '../train/onnx-layers.ts';
 import { onnxBlock, onnxModel } from '../train/onnx.ts';
 import { dataFolder } from './page-host.ts';
 import type { Task } from './page/protocol.ts';
@@ -23,7 +23,7 @@ export interface MadeTask {
 
 /** Xavier weights; biases, which start at zero, get values that a wrong bias would show with. */
 async function randomWeights(config: HicmaeConfig): Promise<Float32Array<SharedArrayBuffer>> {
-  await setBackend('cpu');
+  await startBackend();
   const flat = initialFlat(config, seed);
   const source = random(seed + 1);
   for (const { shape, offset, length } of slotsOf(config).slots) {
@@ -41,8 +41,16 @@ async function write(name: string, bytes: Uint8Array): Promise<void> {
   });
 }
 
-/** Writes weights and exported model. @param what see Task */
-export async function makeTask(what: Task['what'], config: HicmaeConfig, batch = 1): Promise<MadeTask> {
+/**
+ * Writes weights and exported model.
+ * @param what see Task
+ * @param attention the exported model's: the form that suits onnxruntime-web's backend best (train/onnx-layers.ts)
+ */
+export async function makeTask(
+  what: Task['what'],
+  config: HicmaeConfig,
+  { batch = 1, attention = 'standard' }: { batch?: number; attention?: AttentionForm } = {},
+): Promise<MadeTask> {
   const flat = await randomWeights(config);
   const { slots } = slotsOf(config);
   const tensors = Object.fromEntries(
@@ -57,8 +65,8 @@ export async function makeTask(what: Task['what'], config: HicmaeConfig, batch =
   const size = { width: config.width, heads: config.heads, tokens: tokenCount(config, 'video') };
   const onnx =
     what === 'model'
-      ? onnxModel(config, tensors, { batch })
-      : onnxBlock(tensors, 'encoder.blocks.0', size, { batch });
+      ? onnxModel(config, tensors, { batch, attention })
+      : onnxBlock(tensors, 'encoder.blocks.0', size, { batch, attention });
   // A new name each time, so that no cache answers.
   const name = `${what}-${config.width}-${++made}`;
   await write(`${name}.bin`, new Uint8Array(flat.buffer));

@@ -47,7 +47,6 @@ const packages: Readonly<Record<string, readonly string[]>> = {
     'vite',
     'commander',
     '@tensorflow/tfjs-core',
-    '@tensorflow/tfjs-backend-cpu',
     '@tensorflow/tfjs-backend-wasm',
   ],
   // Its workers run the peers, so they alone name the peers' packages outside of the backend files.
