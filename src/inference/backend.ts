@@ -58,24 +58,12 @@ async function startWebgpu(byName: boolean): Promise<Attempt> {
   if (gpu === undefined) return refused('webgpu: not offered by this browser');
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
   if (adapter === null) return refused('webgpu: no adapter');
-  const name = adapterName(adapter.info);
+  const { adapterName, isSoftware, startWebgpuBackend } = await import('../ops/webgpu/backend.ts');
   const software = isSoftware(adapter.info);
   // wasm is faster than a GPU played by the CPU.
-  if (software && !byName) return refused(`webgpu: only a software adapter (${name})`);
-  await import('@tensorflow/tfjs-backend-webgpu');
-  if (!(await setBackend('webgpu'))) return refused(`webgpu: ${name} did not start`);
-  await ready();
-  return { started: true, detail: `webgpu: ${name}${software ? ', a software adapter: slow' : ''}` };
-}
-
-function adapterName(info: GPUAdapterInfo): string {
-  const parts = [info.vendor, info.architecture].filter((part) => part !== '');
-  return parts.length > 0 ? parts.join(' ') : info.description || 'unnamed adapter';
-}
-
-function isSoftware(info: GPUAdapterInfo): boolean {
-  const text = `${info.vendor} ${info.architecture} ${info.device} ${info.description}`;
-  return info.isFallbackAdapter || /swiftshader|llvmpipe|lavapipe|basic render/i.test(text);
+  if (software && !byName) return refused(`webgpu: only a software adapter (${adapterName(adapter.info)})`);
+  const detail = await startWebgpuBackend(adapter);
+  return { started: true, detail: `${detail}${software ? ', a software adapter: slow' : ''}` };
 }
 
 async function startWasm(threadCount: number): Promise<Attempt> {

@@ -1,25 +1,31 @@
 // The part of the golden command that runs in a page, for the backend that only browsers have.
-import { env, ready, setBackend } from '@tensorflow/tfjs-core';
-import '@tensorflow/tfjs-backend-webgpu';
+import { env } from '@tensorflow/tfjs-core';
 import { Problem } from '../base/errors.ts';
+import { startWebgpuBackend } from '../ops/webgpu/backend.ts';
 import { finetuneGradsCheck } from './checks/finetune-grads.ts';
 import { finetuneCheck } from './checks/finetune.ts';
 import type { Comparison } from './golden.ts';
 
 const checks = [finetuneCheck, finetuneGradsCheck];
 
-/** Runs a fixture on webgpu. @throws Problem when there is no adapter or the fixture is not covered */
+let started = false;
+
+/** Runs a fixture on webgpu. @throws Problem when there is no adapter, no kernels, or the fixture is not covered */
 export async function runInPage(fileName: string, fixture: unknown): Promise<Comparison[]> {
-  if (!('gpu' in navigator) || (await navigator.gpu.requestAdapter()) === null) {
+  const adapter = 'gpu' in navigator ? await navigator.gpu.requestAdapter() : null;
+  if (adapter === null) {
     throw new Problem(
       'worker-failed',
       'webgpu: no adapter in this browser; wanted one (SwiftShader will do)',
     );
   }
-  // Small tensors would otherwise be computed by the cpu backend, and the check would not see webgpu at all.
-  env().set('WEBGPU_CPU_FORWARD', false);
-  if (!(await setBackend('webgpu'))) throw new Problem('worker-failed', 'webgpu: the backend did not start');
-  await ready();
+  if (!started) {
+    const reason = await startWebgpuBackend(adapter);
+    if (!reason.includes('own kernels')) throw new Problem('worker-failed', reason);
+    // Small tensors would otherwise be computed by the cpu backend, and the check would not see webgpu at all.
+    env().set('WEBGPU_CPU_FORWARD', false);
+    started = true;
+  }
   const check = checks.find((one) => one.covers(fileName));
   if (check === undefined)
     throw new Problem('unsupported-file', `${fileName} has no check that runs on webgpu`);

@@ -243,7 +243,7 @@ export async function registerWebgpuKernels(options: WebgpuKernelOptions = {}): 
   try {
     const backend = findBackend('webgpu') as unknown as WebGPUBackend | null;
     if (backend === null) {
-      return { registered: false, reason: 'no own kernels: the webgpu backend is not initialized' };
+      return { registered: false, reason: 'no kernels: the webgpu backend is not initialized' };
     }
     traits = traitsOf(backend, options);
     if (!inPlace) {
@@ -257,7 +257,7 @@ export async function registerWebgpuKernels(options: WebgpuKernelOptions = {}): 
   } catch (error) {
     return {
       registered: false,
-      reason: `no own kernels: ${error instanceof Error ? error.message : String(error)}`,
+      reason: `no kernels: ${error instanceof Error ? error.message : String(error)}`,
     };
   }
 }
