@@ -8,6 +8,8 @@ import { whole } from '../train/options.ts';
 import { benchInference } from './inference.ts';
 import type { ContenderBackend } from './page/protocol.ts';
 import { plainTable, writeDocs } from './report.ts';
+import { benchScaling } from './scaling.ts';
+import { benchStartup } from './startup.ts';
 import { benchTraining } from './training.ts';
 import type { CommandName, Report } from './report.ts';
 
@@ -91,11 +93,29 @@ const training = command('training', 'A training step of tiny in Node: ours, sto
     finish(await benchTraining({ rounds, stockRounds: options.stockRounds, quick, say }), options, quick);
   });
 
+const startup = command('startup', 'The built page: weight, first reading, smoothness.').action(
+  async (options: CommonOptions) => {
+    const quick = options.quick === true;
+    const rounds = quick ? Math.min(options.rounds, 2) : options.rounds;
+    finish(await benchStartup({ rounds, liveMs: quick ? 10_000 : 60_000, say }), options, quick);
+  },
+);
+
+const scaling = command('scaling', 'A forward pass against tokens and batch: ours, onnxruntime-web.').action(
+  async (options: CommonOptions) => {
+    const quick = options.quick === true;
+    const rounds = quick ? Math.min(options.rounds, 2) : options.rounds;
+    finish(await benchScaling({ rounds, quick, say }), options, quick);
+  },
+);
+
 const program = new Command('npm run bench --')
   .description('Measures speed and memory against peers, in turn, on this machine.')
   .showHelpAfterError()
   .addCommand(inference)
-  .addCommand(training);
+  .addCommand(training)
+  .addCommand(startup)
+  .addCommand(scaling);
 
 try {
   await program.parseAsync();
