@@ -1,5 +1,5 @@
 // One door to tf.customGrad, so that every op frees what its forward and backward make on the way.
-import { customGrad, engine, tidy } from '@tensorflow/tfjs-core';
+import { customGrad, dispose, engine, tidy } from '@tensorflow/tfjs-core';
 import type { GradSaveFunc, NamedAttrMap, NamedTensorMap, Tensor } from '@tensorflow/tfjs-core';
 import type { KernelName } from './kernels.ts';
 
@@ -7,7 +7,8 @@ import type { KernelName } from './kernels.ts';
  * `forward()` with a hand-written gradient.
  * @param inputs what gradients flow to; whatever else `forward` reads is a constant
  * @param saved what `backward` needs; kept until the gradients are done, and dropped at once when none are taken
- * @param backward gradients in the order of `inputs`, from the output's gradient and `saved`
+ * @param backward gradients in the order of `inputs`, from the output's gradient and `saved`; none may be one of these
+ *   itself (a reshape is fine)
  */
 export function differentiable<T extends Tensor>(
   inputs: readonly Tensor[],
@@ -18,7 +19,13 @@ export function differentiable<T extends Tensor>(
   return customGrad<T>((...args: (Tensor | GradSaveFunc)[]) => {
     const value = forward();
     (args.at(-1) as GradSaveFunc)([...saved]);
-    return { value, gradFunc: (dy: T, kept: Tensor[]) => tidy(() => backward(dy, kept)) };
+    const gradFunc = (dy: T, kept: Tensor[]): Tensor[] => {
+      const gradients = tidy(() => backward(dy, kept));
+      // Nothing reads them again, but tfjs would hold them until all gradients are done: half of a step's memory.
+      dispose([dy, kept]);
+      return gradients;
+    };
+    return { value, gradFunc };
   })(...inputs);
 }
 
