@@ -58,9 +58,9 @@ export async function benchInference(options: InferenceOptions): Promise<Report>
       ({ browserVersion } = page);
       const adapter = await page.adapter();
       adapterName = adapter ? adapter.name + (adapter.software ? ' (played by the CPU)' : '') : 'none';
-      if (options.backends.includes('wasm')) await measureWasm(page, options, rows);
+      if (options.backends.includes('wasm')) await measureWasm(host, page, options, rows);
       if (options.backends.includes('webgpu') && adapter) {
-        await measureWebgpu(page, options, adapter.software, rows);
+        await measureWebgpu(host, page, options, adapter.software, rows);
       }
     } finally {
       await page.close();
@@ -79,10 +79,15 @@ export async function benchInference(options: InferenceOptions): Promise<Report>
   }
 }
 
-async function measureWasm(page: OpenPage, options: InferenceOptions, rows: Row[]): Promise<void> {
+async function measureWasm(
+  host: PageHost,
+  page: OpenPage,
+  options: InferenceOptions,
+  rows: Row[],
+): Promise<void> {
   for (const size of options.sizes) {
     const config = configOf(size);
-    const made = await makeTask('model', config);
+    const made = await makeTask(host.dataFolder, 'model', config);
     try {
       for (const threads of threadCounts) {
         if (options.quick && threads > 1 && size !== 'nano') continue;
@@ -102,6 +107,7 @@ async function measureWasm(page: OpenPage, options: InferenceOptions, rows: Row[
 
 /** A CPU that plays a GPU needs minutes for a whole tiny: there one of its blocks stands for it. */
 async function measureWebgpu(
+  host: PageHost,
   page: OpenPage,
   options: InferenceOptions,
   software: boolean,
@@ -114,7 +120,7 @@ async function measureWebgpu(
   ];
   for (const { what, size, label } of tasks) {
     const config = configOf(size);
-    const made = await makeTask(what, config, { attention: 'fused' });
+    const made = await makeTask(host.dataFolder, what, config, { attention: 'fused' });
     try {
       await measure(page, options, rows, {
         label,
@@ -150,7 +156,7 @@ async function measure(
 
 /** Tiny in a fresh browser for each contender, so that no other's memory is counted. */
 async function measurePeaks(host: PageHost, say: (line: string) => void): Promise<Peak[]> {
-  const made = await makeTask('model', configOf('tiny'));
+  const made = await makeTask(host.dataFolder, 'model', configOf('tiny'));
   const peaks: Peak[] = [];
   try {
     for (const kind of kinds) {

@@ -13,9 +13,7 @@ import { peakResidentBytes } from './machine.ts';
 import type { BenchPage, ContenderKind, LoadRequest, RunFigures } from './page/protocol.ts';
 
 const pageFolder = fileURLToPath(new URL('page/', import.meta.url));
-/** Everything served; `data/` in it holds weights and exported models. */
-export const servedFolder = fileURLToPath(new URL('../../build/bench/', import.meta.url));
-export const dataFolder = join(servedFolder, 'data/');
+const defaultFolder = fileURLToPath(new URL('../../build/bench/', import.meta.url));
 
 const startLimitMs = 120_000;
 /** A forward of the base size on stock kernels takes half a minute on two busy cores; SwiftShader takes longer. */
@@ -26,11 +24,11 @@ const isolation = {
   'Cross-Origin-Embedder-Policy': 'require-corp',
 };
 
-function copyPeers(): void {
+function copyPeers(served: string): void {
   const require = createRequire(import.meta.url);
   const copy = (packageFile: string, folder: string, wanted: RegExp): void => {
     const from = dirname(require.resolve(packageFile));
-    const to = join(servedFolder, 'peers', folder);
+    const to = join(served, 'peers', folder);
     mkdirSync(to, { recursive: true });
     for (const name of readdirSync(from).filter((file) => wanted.test(file))) {
       copyFileSync(join(from, name), join(to, name));
@@ -42,6 +40,8 @@ function copyPeers(): void {
 
 /** The server of the measuring page. */
 export interface PageHost {
+  /** Served as `data/`: weights and exported models. */
+  readonly dataFolder: string;
   /** Opens the page in a browser of its own. */
   open(): Promise<OpenPage>;
   close(): Promise<void>;
@@ -60,8 +60,11 @@ export interface OpenPage {
   close(): Promise<void>;
 }
 
-/** Builds the page and serves it. */
-export async function startPageHost(): Promise<PageHost> {
+/**
+ * Builds the page and serves it.
+ * @param served folder for everything served; it is emptied first
+ */
+export async function startPageHost(served = defaultFolder): Promise<PageHost> {
   await build({
     configFile: false,
     root: pageFolder,
@@ -70,20 +73,21 @@ export async function startPageHost(): Promise<PageHost> {
     plugins: [staticFolders()],
     worker: { format: 'es' },
     // Not minified: tfjs starts its threads from the text of one of its functions.
-    build: { outDir: servedFolder, emptyOutDir: true, target: 'es2022', minify: false },
+    build: { outDir: served, emptyOutDir: true, target: 'es2022', minify: false },
   });
-  copyPeers();
+  copyPeers(served);
+  const dataFolder = join(served, 'data');
   mkdirSync(dataFolder, { recursive: true });
   const server = await preview({
     configFile: false,
     root: pageFolder,
     logLevel: 'error',
-    build: { outDir: servedFolder },
+    build: { outDir: served },
     preview: { host: '127.0.0.1', port: 4179, headers: isolation },
   });
   const url = server.resolvedUrls?.local[0];
   if (url === undefined) throw new Error('The measuring page got no local address; close other servers.');
-  return { open: () => openPage(url), close: () => server.close() };
+  return { dataFolder, open: () => openPage(url), close: () => server.close() };
 }
 
 async function openPage(url: string): Promise<OpenPage> {

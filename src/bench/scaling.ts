@@ -8,7 +8,7 @@ import { forwardFlops, wholeShape } from './flops.ts';
 import { configOf } from './inference.ts';
 import { machineFacts } from './machine.ts';
 import { startPageHost } from './page-host.ts';
-import type { OpenPage } from './page-host.ts';
+import type { OpenPage, PageHost } from './page-host.ts';
 import type { ContenderKind } from './page/protocol.ts';
 import { megabytes, ratioText, spreadText } from './report.ts';
 import type { Report, Table } from './report.ts';
@@ -45,11 +45,11 @@ export async function benchScaling(options: ScalingOptions): Promise<Report> {
     try {
       const tokens: Point[] = [];
       for (const frames of quick ? [2, 4, 8] : [2, 4, 8, 16, 32]) {
-        tokens.push(await measure(page, options, withFrames(frames), 1));
+        tokens.push(await measure(host, page, options, withFrames(frames), 1));
       }
       const batches: Point[] = [];
       for (const batch of quick ? [1, 2] : [1, 2, 4]) {
-        batches.push(await measure(page, options, quick ? withFrames(4) : base, batch));
+        batches.push(await measure(host, page, options, quick ? withFrames(4) : base, batch));
       }
       return reportOf(tokens, batches, page.browserVersion);
     } finally {
@@ -61,12 +61,13 @@ export async function benchScaling(options: ScalingOptions): Promise<Report> {
 }
 
 async function measure(
+  host: PageHost,
   page: OpenPage,
   { rounds, say }: ScalingOptions,
   config: HicmaeConfig,
   batch: number,
 ): Promise<Point> {
-  const made = await makeTask('model', config, { batch });
+  const made = await makeTask(host.dataFolder, 'model', config, { batch });
   try {
     const results = await contest(page, { backend: 'wasm', threads: 1, task: made.task, kinds, rounds });
     const videoTokens = tokenCount(config, 'video');

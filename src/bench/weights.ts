@@ -9,7 +9,6 @@ import { startBackend } from '../train/backend.ts';
 import { initialFlat, slotsOf } from '../train/flat-params.ts';
 import type { AttentionForm } from '../train/onnx-layers.ts';
 import { onnxBlock, onnxModel } from '../train/onnx.ts';
-import { dataFolder } from './page-host.ts';
 import type { Task } from './page/protocol.ts';
 
 const seed = 7;
@@ -33,9 +32,9 @@ async function randomWeights(config: HicmaeConfig): Promise<Float32Array<SharedA
   return flat;
 }
 
-async function write(name: string, bytes: Uint8Array): Promise<void> {
+async function write(path: string, bytes: Uint8Array): Promise<void> {
   await new Promise<void>((resolve, reject) => {
-    const stream = createWriteStream(join(dataFolder, name));
+    const stream = createWriteStream(path);
     stream.on('error', reject).on('finish', resolve);
     stream.end(bytes);
   });
@@ -43,10 +42,12 @@ async function write(name: string, bytes: Uint8Array): Promise<void> {
 
 /**
  * Writes weights and exported model.
+ * @param folder where, served as `data/`
  * @param what see Task
  * @param attention the exported model's: the form that suits onnxruntime-web's backend best (train/onnx-layers.ts)
  */
 export async function makeTask(
+  folder: string,
   what: Task['what'],
   config: HicmaeConfig,
   { batch = 1, attention = 'standard' }: { batch?: number; attention?: AttentionForm } = {},
@@ -69,13 +70,13 @@ export async function makeTask(
       : onnxBlock(tensors, 'encoder.blocks.0', size, { batch, attention });
   // A new name each time, so that no cache answers.
   const name = `${what}-${config.width}-${++made}`;
-  await write(`${name}.bin`, new Uint8Array(flat.buffer));
-  await write(`${name}.onnx`, onnx);
+  await write(join(folder, `${name}.bin`), new Uint8Array(flat.buffer));
+  await write(join(folder, `${name}.onnx`), onnx);
   return {
     task: { what, config, batch, slots, weightsUrl: `data/${name}.bin`, onnxUrl: `data/${name}.onnx` },
     remove: async () => {
-      await rm(join(dataFolder, `${name}.bin`), { force: true });
-      await rm(join(dataFolder, `${name}.onnx`), { force: true });
+      await rm(join(folder, `${name}.bin`), { force: true });
+      await rm(join(folder, `${name}.onnx`), { force: true });
     },
   };
 }
