@@ -1,29 +1,22 @@
 // The measuring page with real contenders on the smallest model; no times are judged.
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { contest } from './contest.ts';
-import { configOf } from './inference.ts';
 import { startPageHost } from './page-host.ts';
 import type { OpenPage, PageHost } from './page-host.ts';
-import { makeTask } from './weights.ts';
+import { configOf, makeTask } from './weights.ts';
 
 describe('contest', () => {
-  let folder: string;
   let host: PageHost;
   let page: OpenPage;
 
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'bench-'));
-    host = await startPageHost(folder);
+    host = await startPageHost();
     page = await host.open();
   });
 
   afterAll(async () => {
     await page.close();
     await host.close();
-    await rm(folder, { recursive: true, force: true });
   });
 
   it('runs all three on the same weights, and they agree', async () => {

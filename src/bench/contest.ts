@@ -29,7 +29,7 @@ export interface Contest {
 }
 
 /** Outputs further apart than this are not the same model. */
-const agreement = 1e-3;
+export const agreement = 1e-3;
 /** A contender whose first run takes this long takes part in half of the rounds only. */
 const slowMs = 6000;
 /** Threads that wait for the next piece of work by spinning stop within this. */

@@ -1,5 +1,6 @@
 // The measuring page in a browser: built as production code, served cross-origin isolated, driven by Playwright.
-import { copyFileSync, mkdirSync, readdirSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,7 +14,7 @@ import { peakResidentBytes } from './machine.ts';
 import type { BenchPage, ContenderKind, LoadRequest, RunFigures } from './page/protocol.ts';
 
 const pageFolder = fileURLToPath(new URL('page/', import.meta.url));
-const defaultFolder = fileURLToPath(new URL('../../build/bench/', import.meta.url));
+const buildFolder = fileURLToPath(new URL('../../build/', import.meta.url));
 
 const startLimitMs = 120_000;
 /** A forward of the base size on stock kernels takes half a minute on two busy cores; SwiftShader takes longer. */
@@ -60,11 +61,20 @@ export interface OpenPage {
   close(): Promise<void>;
 }
 
-/**
- * Builds the page and serves it.
- * @param served folder for everything served; it is emptied first
- */
-export async function startPageHost(served = defaultFolder): Promise<PageHost> {
+/** Builds the page and serves it, from a folder of its own inside `build/` that `close` removes. */
+export async function startPageHost(): Promise<PageHost> {
+  mkdirSync(buildFolder, { recursive: true });
+  const served = mkdtempSync(join(buildFolder, 'bench-'));
+  const remove = (): Promise<void> => rm(served, { recursive: true, force: true });
+  try {
+    return await serve(served, remove);
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+}
+
+async function serve(served: string, remove: () => Promise<void>): Promise<PageHost> {
   await build({
     configFile: false,
     root: pageFolder,
@@ -87,7 +97,14 @@ export async function startPageHost(served = defaultFolder): Promise<PageHost> {
   });
   const url = server.resolvedUrls?.local[0];
   if (url === undefined) throw new Error('The measuring page got no local address; close other servers.');
-  return { dataFolder, open: () => openPage(url), close: () => server.close() };
+  return {
+    dataFolder,
+    open: () => openPage(url),
+    close: async () => {
+      await server.close();
+      await remove();
+    },
+  };
 }
 
 async function openPage(url: string): Promise<OpenPage> {

@@ -5,7 +5,6 @@ import type { LinePanel } from './charts.ts';
 import { contest, labelOf, timesOf } from './contest.ts';
 import type { Results } from './contest.ts';
 import { forwardFlops, wholeShape } from './flops.ts';
-import { configOf } from './inference.ts';
 import { machineFacts } from './machine.ts';
 import { startPageHost } from './page-host.ts';
 import type { OpenPage, PageHost } from './page-host.ts';
@@ -13,7 +12,7 @@ import type { ContenderKind } from './page/protocol.ts';
 import { megabytes, ratioText, spreadText } from './report.ts';
 import type { Report, Table } from './report.ts';
 import { ratio } from './statistics.ts';
-import { makeTask } from './weights.ts';
+import { configOf, makeTask } from './weights.ts';
 
 export interface ScalingOptions {
   readonly rounds: number;

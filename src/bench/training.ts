@@ -4,7 +4,6 @@ import { fileURLToPath } from 'node:url';
 import { withTimeout } from '../base/timeout.ts';
 import { trainingFlops, wholeShape } from './flops.ts';
 import type { Shape } from './flops.ts';
-import { configOf } from './inference.ts';
 import { machineFacts } from './machine.ts';
 import { megabytes, ratioText, spreadText } from './report.ts';
 import type { Report } from './report.ts';
@@ -12,6 +11,7 @@ import { alternate, ratio } from './statistics.ts';
 import type { Spread } from './statistics.ts';
 import type { ProcessData, ProcessReply, ProcessRequest } from './training-process.ts';
 import type { TrainingKind } from './training-thread.ts';
+import { configOf } from './weights.ts';
 
 export interface TrainingOptions {
   readonly rounds: number;

@@ -3,7 +3,8 @@ import { createWriteStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { random } from '../base/random.ts';
-import type { HicmaeConfig } from '../model/config.ts';
+import { sizes } from '../model/config.ts';
+import type { HicmaeConfig, SizeName } from '../model/config.ts';
 import { tokenCount } from '../model/embed.ts';
 import { startBackend } from '../train/backend.ts';
 import { initialFlat, slotsOf } from '../train/flat-params.ts';
@@ -18,6 +19,11 @@ let made = 0;
 export interface MadeTask {
   readonly task: Task;
   remove(): Promise<void>;
+}
+
+/** A size with the classes that nano has. */
+export function configOf(size: SizeName): HicmaeConfig {
+  return { ...sizes[size], classCount: 7 };
 }
 
 /** Xavier weights; biases, which start at zero, get values that a wrong bias would show with. */
