@@ -68,6 +68,7 @@ const packages: Readonly<Record<string, readonly string[]>> = {
     'commander',
     'flatbuffers',
     'pbf',
+    'webgpu',
     'ogg-opus-decoder',
     '@tensorflow/tfjs-core',
     'vite-plugin-static-copy',

@@ -16,6 +16,8 @@ import { progress } from './progress.ts';
 import { streamOf } from './sampler.ts';
 import { spread, startThread } from './threads.ts';
 import type { Thread } from './threads.ts';
+import { backendOptions, chooseTrainBackend } from './webgpu.ts';
+import type { BackendOption } from './webgpu.ts';
 import type { TrainReply, TrainRequest, TrainThreadData } from './train-worker.ts';
 import { sharedFloats } from './shared-array.ts';
 import { soundFrames } from './voice-augment.ts';
@@ -33,6 +35,8 @@ export interface EvaluateOptions {
   readonly seed: number;
   readonly threads: number;
   readonly align: 'detect' | 'as-is';
+  /** Default auto. */
+  readonly backend?: BackendOption;
 }
 
 /** What `--json` holds. */
@@ -182,9 +186,12 @@ export async function evaluate(options: EvaluateOptions, say: (line: string) => 
     faceIds = kept.map((i) => partners[i]!);
     voiceIds = kept;
   }
+  const backend = await chooseTrainBackend(options.backend ?? 'auto');
+  if (backend.name === 'webgpu') say(backend.reason);
   const rows = await withThreads(
     {
       config,
+      backend: backend.name,
       bandLimitHz: clip.bandLimitHz,
       params: flat,
       average: flat,
@@ -197,7 +204,7 @@ export async function evaluate(options: EvaluateOptions, say: (line: string) => 
       threadCount: 1,
       step: null,
     },
-    options.threads,
+    backend.name === 'webgpu' ? 1 : options.threads,
     async (threads) => {
       const rows = await probabilities(threads, faceIds, voiceIds, 0, progress('scored', say));
       if (!voices || !voiceIds) return rows;
@@ -296,6 +303,14 @@ export function evaluateCommand(say: (line: string) => void): Command {
     .option('--json <file>', 'also write the scores to this file')
     .option('--seed <number>', 'decides which face goes with which voice in --pairs', whole(0, 2 ** 31), 1)
     .option('--threads <count>', 'worker threads', whole(1, 64), Math.min(2, availableParallelism()))
+    .addOption(
+      new Option(
+        '--backend <name>',
+        'auto: a GPU through WebGPU where there is a real one, else wasm on the CPU',
+      )
+        .choices(backendOptions)
+        .default('auto'),
+    )
     .addOption(
       new Option(
         '--align <how>',

@@ -10,6 +10,8 @@ import { sizes } from '../model/config.ts';
 import type { HicmaeConfig, SizeName } from '../model/config.ts';
 import { emotions } from '../model/labels.ts';
 import { startBackend } from './backend.ts';
+import { backendOptions, chooseTrainBackend } from './webgpu.ts';
+import type { BackendOption } from './webgpu.ts';
 import { checkpointPath, readCheckpoint } from './checkpoint.ts';
 import { initialFlat } from './flat-params.ts';
 import { number, whole } from './options.ts';
@@ -40,6 +42,8 @@ export interface FinetuneOptions extends DataOptions {
   readonly resume: boolean;
   readonly checkpointEvery: number;
   readonly validateEvery: number;
+  /** Default auto. */
+  readonly backend?: BackendOption;
 }
 
 /** How our models' clips are cut. CREMA-D has nothing above 5.5 kHz and FER+ is gray, so they hear and see no more. */
@@ -109,15 +113,21 @@ export async function finetune(
   if (options.faces === undefined && options.voices === undefined) {
     throw new Problem('unsupported-file', 'Nothing to train on: give --faces DIR, --voices DIR or both.');
   }
+  // Where it is, what computes it and how often it saves may change between sessions; the rest may not.
+  const { out, resume, checkpointEvery, validateEvery, minutes, backend: wanted = 'auto', ...rest } = options;
+  const backend = await chooseTrainBackend(wanted);
+  // A GPU's steps come from one thread; the others still decode.
+  const threads = backend.name === 'webgpu' ? 1 : options.threads;
+  say(backend.reason);
   for (const [name, count] of [
     ['--batch-faces', options.batchFaces],
     ['--batch-voices', options.batchVoices],
     ['--pairs', options.pairs],
   ] as const) {
-    if (count % options.threads !== 0) {
+    if (count % threads !== 0) {
       throw new Problem(
         'unsupported-file',
-        `${name} ${String(count)} does not divide evenly among ${String(options.threads)} threads.`,
+        `${name} ${String(count)} does not divide evenly among ${String(threads)} threads.`,
       );
     }
   }
@@ -129,8 +139,6 @@ export async function finetune(
   }
   const config: HicmaeConfig = { ...sizes[options.size], classCount: emotions.length };
   const clip = clipSpecOf(config);
-  // Where it is, how many threads' cores it has and how often it saves may change between sessions; the rest may not.
-  const { out, resume, checkpointEvery, validateEvery, minutes, ...rest } = options;
   const identity: Record<string, string | number | boolean | null> = {
     ...rest,
     faces: rest.faces ?? null,
@@ -200,7 +208,8 @@ export async function finetune(
       weightDecay: options.weightDecay,
       layerDecay: options.layerDecay,
       averageDecay: options.average,
-      threads: options.threads,
+      threads,
+      backend: backend.name,
       checkpointEveryMinutes: checkpointEvery,
       validateEverySteps: validateEvery,
     },
@@ -277,6 +286,14 @@ export function finetuneCommand(say: (line: string) => void): Command {
     )
     .option('--seed <number>', 'decides everything random', whole(0, 2 ** 31), 1)
     .option('--threads <count>', 'worker threads', whole(1, 64), Math.min(2, availableParallelism()))
+    .addOption(
+      new Option(
+        '--backend <name>',
+        'auto: a GPU through WebGPU where there is a real one, else wasm on the CPU',
+      )
+        .choices(backendOptions)
+        .default('auto'),
+    )
     .addOption(
       new Option(
         '--align <how>',

@@ -21,7 +21,7 @@ export interface PredictItems {
   readonly faceTokens: 'clip' | 'slot';
 }
 
-export type Predict = (params: Params, items: PredictItems) => number[][];
+export type Predict = (params: Params, items: PredictItems) => Promise<number[][]>;
 
 export function predictor(
   config: HicmaeConfig,
@@ -33,7 +33,7 @@ export function predictor(
   const voicesOf = voicePatcher(config, bandLimitHz);
   const unused = random(0);
   const perFace = (config.video.cropPx / config.video.patchPx) ** 2;
-  return (params, { faces: faceIds, voices: voiceIds, place, faceTokens }) => {
+  return async (params, { faces: faceIds, voices: voiceIds, place, faceTokens }) => {
     const count = (faceIds ?? voiceIds)?.length ?? 0;
     if (count === 0) return [];
     const batch = (
@@ -78,7 +78,7 @@ export function predictor(
           : null;
       return forwardClassify(params, config, video, audio);
     });
-    const values = logits.dataSync<'float32'>();
+    const values = await logits.data<'float32'>();
     logits.dispose();
     const classes = config.classCount;
     return Array.from({ length: count }, (_, i) =>

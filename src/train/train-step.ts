@@ -1,7 +1,7 @@
 // One thread's share of a training step: encode faces and voices once, then three losses on what was encoded.
 // Faces alone, voices alone and pairs are all trained every step: this is the modality dropout.
-import { dispose, tensor2d, tensor3d } from '@tensorflow/tfjs-core';
-import type { Scalar, Tensor2D } from '@tensorflow/tfjs-core';
+import { clone, dispose, getBackend, keep, tensor2d, tensor3d } from '@tensorflow/tfjs-core';
+import type { Scalar, Tensor, Tensor2D } from '@tensorflow/tfjs-core';
 import { classify } from '../model/classifier.ts';
 import type { HicmaeConfig } from '../model/config.ts';
 import { patchLength, tokenCount } from '../model/embed.ts';
@@ -47,7 +47,7 @@ const wholeSlotShare = 0.8;
 /** Weight of the pairs' loss: they are few, and at full weight their noise rules the encoders' gradients. */
 const pairWeight = 0.25;
 
-export type Step = (step: number, params: Float32Array, gradients: Float32Array) => StepLosses;
+export type Step = (step: number, params: Float32Array, gradients: Float32Array) => Promise<StepLosses>;
 
 interface Batch {
   readonly patches: Float32Array;
@@ -73,7 +73,7 @@ export function trainStep(
   const voiceTokens = tokenCount(config, 'audio');
   const classes = config.classCount;
 
-  return (step, flat, gradients) => {
+  return async (step, flat, gradients) => {
     const begin = performance.now();
     const drawn = draw.draw(step, thread, threadCount);
     const stream = streamOf(options.seed, step, thread * 2 + 1);
@@ -164,11 +164,7 @@ export function trainStep(
       faceBatch && tensor3d(faceBatch.patches, [drawn.faces.length, faceBatch.tokens, faceLength]);
     const voicePatches =
       voiceBatch && tensor3d(voiceBatch.patches, [drawn.voices.length, voiceBatch.tokens, voiceLength]);
-    const losses: { face: number | null; voice: number | null; pair: number | null } = {
-      face: null,
-      voice: null,
-      pair: null,
-    };
+    const lossTensors: Partial<Record<'face' | 'voice' | 'pair', Scalar>> = {};
     const result = lossAndGradients(params, () => {
       const training = { training: { dropPath: options.dropPath, random: stream } };
       const video =
@@ -176,33 +172,39 @@ export function trainStep(
       const audio =
         voicePatches && encode(params, config, 'audio', voicePatches, voiceBatch.positions, training);
       const parts: { readonly loss: Scalar; readonly weight: number }[] = [];
-      const keep = (
+      const add = (
         name: 'face' | 'voice' | 'pair',
         logits: Tensor2D,
         targets: Float32Array,
         weight: number,
       ): void => {
         const loss = softTargetCrossEntropy(logits, tensor2d(targets, logits.shape));
-        losses[name] = loss.dataSync()[0] ?? NaN;
+        lossTensors[name] = keep(clone(loss));
         parts.push({ loss, weight });
       };
-      if (video) keep('face', classify(params, config, video, null, training), faceTargets, 1);
-      if (audio) keep('voice', classify(params, config, null, audio, training), voiceTargets, 1);
+      if (video) add('face', classify(params, config, video, null, training), faceTargets, 1);
+      if (audio) add('voice', classify(params, config, null, audio, training), voiceTargets, 1);
       if (video && audio && drawn.pairs > 0) {
         const first = Array.from({ length: drawn.pairs }, (_, i) => i);
         const some = (encoded: Encoded): Encoded => ({
           utterance: selectClips(encoded.utterance, first),
           tokens: selectClips(encoded.tokens, first),
         });
-        keep('pair', classify(params, config, some(video), some(audio), training), pairTargets, pairWeight);
+        add('pair', classify(params, config, some(video), some(audio), training), pairTargets, pairWeight);
       }
       return weightedSum(parts);
     });
-    for (const { name, offset, length } of slots) {
-      const slope = result.gradients[name];
-      if (slope) gradients.set(slope.dataSync<'float32'>(), offset);
-      else gradients.fill(0, offset, offset + length);
-    }
+    await readGradients(result.gradients, slots, gradients);
+    const valueOf = async (name: 'face' | 'voice' | 'pair'): Promise<number | null> => {
+      const loss = lossTensors[name];
+      return loss === undefined ? null : ((await loss.data())[0] ?? NaN);
+    };
+    const losses = {
+      face: await valueOf('face'),
+      voice: await valueOf('voice'),
+      pair: await valueOf('pair'),
+    };
+    dispose(lossTensors);
     disposeGradients(result);
     dispose(params);
     facePatches?.dispose();
@@ -215,4 +217,27 @@ export function trainStep(
       voices: [...drawn.voices],
     };
   };
+}
+
+/** Gradients into one flat array; parameters without one get zeros. */
+async function readGradients(
+  slopes: Readonly<Record<string, Tensor>>,
+  slots: readonly Slot[],
+  into: Float32Array,
+): Promise<void> {
+  // A GPU answers later, so it is asked for all at once; on the CPU that would hold a copy of all at once.
+  const together = getBackend() === 'webgpu';
+  const reads: Promise<void>[] = [];
+  for (const { name, offset, length } of slots) {
+    const slope = slopes[name];
+    if (!slope) into.fill(0, offset, offset + length);
+    else if (together) {
+      reads.push(
+        slope.data<'float32'>().then((values) => {
+          into.set(values, offset);
+        }),
+      );
+    } else into.set(slope.dataSync<'float32'>(), offset);
+  }
+  await Promise.all(reads);
 }

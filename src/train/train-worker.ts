@@ -25,6 +25,8 @@ export interface TrainThreadData {
   readonly voices: VoiceSet | null;
   readonly validFaces: FaceSet | null;
   readonly validVoices: VoiceSet | null;
+  /** Default wasm. */
+  readonly backend?: 'wasm' | 'webgpu';
   readonly thread: number;
   readonly threadCount: number;
   /** Absent when the thread only predicts. */
@@ -61,14 +63,14 @@ const predict = predictor(data.config, data.bandLimitHz, data.validFaces, data.v
 serve<TrainRequest, TrainReply>(async (request) => {
   switch (request.kind) {
     case 'start':
-      return { kind: 'started', backend: await startBackend() };
+      return { kind: 'started', backend: await startBackend(data.backend) };
     case 'step':
       if (!step) throw new Error('internal: this thread only predicts');
-      return { kind: 'losses', losses: step(request.step, data.params, data.gradients) };
+      return { kind: 'losses', losses: await step(request.step, data.params, data.gradients) };
     case 'predict': {
       const params = tensorsOf(data.average, slots);
       try {
-        return { kind: 'logits', logits: predict(params, request.items) };
+        return { kind: 'logits', logits: await predict(params, request.items) };
       } finally {
         dispose(params);
       }

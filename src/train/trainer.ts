@@ -27,6 +27,8 @@ export interface TrainerOptions extends StepOptions {
   /** Share of the old average kept at each step. */
   readonly averageDecay: number;
   readonly threads: number;
+  /** With webgpu one thread. Default wasm. */
+  readonly backend?: 'wasm' | 'webgpu';
   readonly checkpointEveryMinutes: number;
   readonly validateEverySteps: number;
 }
@@ -157,6 +159,7 @@ export async function train(job: TrainerJob): Promise<TrainingEnd> {
       average,
       gradients: own,
       ...data,
+      ...(options.backend === undefined ? {} : { backend: options.backend }),
       thread,
       threadCount: options.threads,
       step: options,

@@ -105,7 +105,7 @@ function countDispatches(work: () => void): number {
   // eslint-disable-next-line @typescript-eslint/unbound-method -- bound below
   const original = prototype.dispatchWorkgroups;
   let count = 0;
-  prototype.dispatchWorkgroups = function (...counts: number[]): undefined {
+  prototype.dispatchWorkgroups = function (...counts: Parameters<typeof original>): undefined {
     count++;
     original.apply(this, counts);
   };
