@@ -1,12 +1,13 @@
 // The whole trainer on a made-up data set of patterns and tones: loss falls, resuming changes nothing, scores come out.
 import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { random } from '../base/random.ts';
 import { readCheckpoint } from './checkpoint.ts';
+import { findChromium } from './chromium.ts';
 import { evaluate, pairByLabel } from './evaluate.ts';
 import type { EvaluateOptions } from './evaluate.ts';
 import { exportRun } from './export.ts';
@@ -14,6 +15,7 @@ import { alignStills, readStills, selectRows } from './faces.ts';
 import { finetune } from './finetune.ts';
 import type { FinetuneOptions } from './finetune.ts';
 import { readNpyBytes } from './npy.ts';
+import { chooseTrainBackend } from './webgpu.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'train-'));
 const faces = join(root, 'faces');
@@ -87,6 +89,7 @@ const base: Omit<FinetuneOptions, 'out' | 'resume'> = {
   average: 0.5,
   seed: 7,
   threads: 2,
+  backend: 'wasm',
   align: 'as-is',
   checkpointEvery: 1000,
   validateEvery: 1000,
@@ -133,13 +136,51 @@ test('losses fall, and a stopped and resumed run equals an uninterrupted one', a
     expect(b.arrays[name]).toEqual(a.arrays[name]);
 }, 400_000);
 
+/** Chromium brings a GPU played by the CPU along; Dawn takes it where the system has the Vulkan loader. */
+const swiftShader = join(dirname(findChromium() ?? ''), '../lib/chromium/vk_swiftshader_icd.json');
+
+test('a GPU trains as the CPU does', async (context) => {
+  process.env['VK_DRIVER_FILES'] ??= swiftShader;
+  const chosen = await chooseTrainBackend('webgpu').catch((error: unknown) => String(error));
+  if (typeof chosen === 'string') {
+    context.skip(chosen);
+    return;
+  }
+  expect(chosen.name).toBe('webgpu');
+  // Software is refused unless asked for by name.
+  if (chosen.reason.includes('software')) expect((await chooseTrainBackend('auto')).name).toBe('wasm');
+  const losses = async (backend: 'wasm' | 'webgpu'): Promise<number[]> => {
+    const out = join(root, `on-${backend}`);
+    const said: string[] = [];
+    await finetune({ ...base, steps: 3, threads: 1, backend, out, resume: false }, (line) => said.push(line));
+    expect(said.join('\n')).toContain(backend === 'wasm' ? 'wasm: SIMD' : 'own kernels');
+    return readFileSync(join(out, 'log.jsonl'), 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as LogLine)
+      .filter(({ event }) => event === 'step')
+      .flatMap(({ face, voice, pair }) => [face, voice, pair]);
+  };
+  const [cpu, gpu] = [await losses('wasm'), await losses('webgpu')];
+  expect(gpu).toHaveLength(9);
+  gpu.forEach((loss, i) => expect(Math.abs(loss - cpu[i]!)).toBeLessThan(2e-3));
+}, 400_000);
+
 test('an exported run is scored on faces, voices and pairs', async () => {
   const model = join(root, 'models', 'tone');
   await exportRun({ run: join(root, 'whole'), out: model, dtype: 'F16', weights: 'average' }, silent);
   const manifest = readFileSync(join(model, 'manifest.json'), 'utf8');
   expect(manifest).toContain('--size micro');
   expect(manifest).not.toContain(root);
-  const common = { model, split: 'valid', pairs: false, seed: 1, threads: 1, align: 'as-is' } as const;
+  const common = {
+    model,
+    split: 'valid',
+    pairs: false,
+    seed: 1,
+    threads: 1,
+    align: 'as-is',
+    backend: 'wasm',
+  } as const;
   const json = join(root, 'faces.json');
   const seen: string[] = [];
   const onFaces = await evaluate({ ...common, faces, json }, (line) => void seen.push(line));
@@ -171,6 +212,7 @@ test('wrong wishes and damaged files are explained', async () => {
     seed: 1,
     threads: 1,
     align: 'as-is',
+    backend: 'wasm',
   };
   await expect(evaluate(common, silent)).rejects.toThrow('--faces DIR');
   await expect(evaluate({ ...common, faces, voices }, silent)).rejects.toThrow('--pairs');
