@@ -2,6 +2,7 @@
 import { Problem, toProblem } from '../base/errors.ts';
 import { loadWeights } from '../weights/load.ts';
 import { chooseBackend, gpuLost } from './backend.ts';
+import { compileModel } from './compile.ts';
 import { fetchSource } from './fetch-source.ts';
 import { blankClips, createModel, readClip, summarize } from './model.ts';
 import type { LoadedModel } from './model.ts';
@@ -68,9 +69,17 @@ async function load({ id, modelUrl, backend: wanted, threadCount }: LoadRequest)
     giveUp?.(problem);
   });
   progress('download');
-  const weights = await loadWeights(fetchSource(modelUrl), (loadedBytes, totalBytes) => {
-    progress('download', loadedBytes, totalBytes);
-  });
+  let compiling: Promise<void> = Promise.resolve();
+  const weights = await loadWeights(
+    fetchSource(modelUrl),
+    (loadedBytes, totalBytes) => {
+      progress('download', loadedBytes, totalBytes);
+    },
+    (manifest) => {
+      compiling = compileModel(manifest);
+    },
+  );
+  await orLost(compiling);
   const created = createModel(weights);
   for (const clip of blankClips(created.manifest)) {
     progress('warm-up');

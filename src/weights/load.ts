@@ -29,13 +29,16 @@ export interface LoadedWeights {
 /**
  * Reads and verifies a model: manifest, byte counts, SHA-256, names, shapes, dtypes, and that every value is a number.
  * @param onProgress over all weight files; called from 0 to the total
+ * @param onManifest called once, before the weight files are read
  * @throws Problem `model-missing` or `model-invalid`, one sentence: which file, what was got, wanted, what to do
  */
 export async function loadWeights(
   source: WeightSource,
   onProgress: (loadedBytes: number, totalBytes: number) => void = () => undefined,
+  onManifest: (manifest: Manifest) => void = () => undefined,
 ): Promise<LoadedWeights> {
   const manifest = await readManifest(source);
+  onManifest(manifest);
   const totalBytes = manifest.files.reduce((sum, file) => sum + file.bytes, 0);
   let before = 0;
   onProgress(0, totalBytes);

@@ -1,6 +1,13 @@
 // Starts tfjs' WebGPU backend on a device of ours, with our kernels: tfjs itself would not ask for the optional features
 // that they use (`shader-f16`, `subgroups`).
-import { findBackendFactory, ready, registerBackend, removeBackend, setBackend } from '@tensorflow/tfjs-core';
+import {
+  env,
+  findBackendFactory,
+  ready,
+  registerBackend,
+  removeBackend,
+  setBackend,
+} from '@tensorflow/tfjs-core';
 import { Problem } from '../../base/errors.ts';
 import { registerWebgpuKernels } from './register.ts';
 import type { WebgpuKernelOptions } from './register.ts';
@@ -41,6 +48,8 @@ export async function startWebgpuBackend(
     throw new Problem('worker-failed', `${name} did not start`);
   }
   await ready();
+  // Else tfjs computes with small tensors on the CPU and carries the results over, again in each pass.
+  env().set('WEBGPU_CPU_FORWARD', false);
   const { reason } = await registerWebgpuKernels(options);
   return `webgpu: ${name}, ${reason}`;
 }

@@ -1,4 +1,4 @@
-import { dispose, env, memory, tensor3d, tidy } from '@tensorflow/tfjs-core';
+import { dispose, memory, tensor3d, tidy } from '@tensorflow/tfjs-core';
 import type { Tensor3D } from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { random } from '../../base/random.ts';
@@ -18,8 +18,6 @@ beforeAll(async () => {
   const adapter = await navigator.gpu.requestAdapter();
   expect(adapter, 'this browser has no WebGPU adapter; SwiftShader will do').not.toBeNull();
   expect(await startWebgpuBackend(adapter!)).toMatch(/^webgpu: .+, own kernels/);
-  // Small tensors would otherwise be computed by the cpu backend.
-  env().set('WEBGPU_CPU_FORWARD', false);
 });
 
 /** Compiling takes SwiftShader's time, so of the products only those that the ops make: a bias comes with B^T. */

@@ -1,0 +1,42 @@
+// Shaders for a model whose weights are still on their way: a reading's first run stalls for seconds without.
+import { getBackend, softmax } from '@tensorflow/tfjs-core';
+import type { Tensor3D } from '@tensorflow/tfjs-core';
+import { patchLength, tokenCount } from '../model/embed.ts';
+import { forwardClassify } from '../model/hicmae.ts';
+import type { PatchBatch } from '../model/hicmae.ts';
+import { parameterShapes } from '../model/params.ts';
+import type { Modality } from '../model/params.ts';
+import type { Manifest } from '../weights/manifest.ts';
+
+/**
+ * Compiles what readings of this model run, on webgpu; elsewhere there is nothing to compile. Never rejects: what was
+ * not compiled now is when it first runs.
+ */
+export async function compileModel({ config, missingModalities }: Manifest): Promise<void> {
+  if (getBackend() !== 'webgpu') return;
+  try {
+    const { blankTensor, compileAhead } = await import('../ops/webgpu/compile.ts');
+    await compileAhead(() => {
+      const params = Object.fromEntries(
+        parameterShapes(config).map(({ name, shape }) => [name, blankTensor(shape)]),
+      );
+      const batch = (modality: Modality): PatchBatch => ({
+        patches: blankTensor([1, tokenCount(config, modality), patchLength(config, modality)]) as Tensor3D,
+        positions: null,
+      });
+      for (const [video, audio] of presences(missingModalities)) {
+        softmax(
+          forwardClassify(params, config, video ? batch('video') : null, audio ? batch('audio') : null),
+        );
+      }
+    });
+  } catch {
+    // The first reading compiles, and says what is wrong.
+  }
+}
+
+/** Which modalities a reading may have: [video, audio]. */
+function presences(missing: boolean): readonly (readonly [boolean, boolean])[] {
+  const both = [true, true] as const;
+  return missing ? [both, [true, false], [false, true]] : [both];
+}
