@@ -2,7 +2,7 @@
 // matrix that is ever in memory. A head's matrices are strided slices of the packed [B, N, 3D] or [B, N, 2D]; packing
 // evens that out. Threads share the heads.
 import { exp4, madd, maxLanes, sumLanes } from './simd';
-import { MR, NR, packA, packB, roundUp } from './pack';
+import { MR, NR, PANEL, packA, packB, roundUp } from './pack';
 import { FROM_C, FROM_ZERO, SPARE_BYTES, multiplyPacked } from './gemm';
 import { argument, integer, setArgument, threadCount, threadNumber } from './pool';
 
@@ -147,9 +147,9 @@ export function attentionPart(part: i32): void {
   for (let i = first; i < last; i += NR) {
     const rows = min(NR, last - i);
     packB(argument(0) + <usize>(n * queries + i) * ldq + head, ldq, true, width, rows, packedQ);
-    multiplyPacked(packedK, width * 20, packedQ, 0, width, scores, 32, keysPadded, NR, FROM_ZERO, 0, 0);
+    multiplyPacked(packedK, width * PANEL, packedQ, 0, width, scores, 32, keysPadded, NR, FROM_ZERO, 0, 0);
     softmaxColumns(scores, keys, scale, inverse);
-    multiplyPacked(packedV, keys * 20, scores, 0, keys, sums, 32, widthPadded, NR, FROM_ZERO, 0, 0);
+    multiplyPacked(packedV, keys * PANEL, scores, 0, keys, sums, 32, widthPadded, NR, FROM_ZERO, 0, 0);
     storeColumns(sums, inverse, argument(5) + <usize>(n * queries + i) * ldo + head, ldo, rows, width);
   }
 }
@@ -234,7 +234,7 @@ export function attentionGradPart(part: i32): void {
   const packed = packedRows + floats(blockRows * widthPadded);
   const scores = packed + floats(max(blockRows * max(width, keys), blockRows * roundUp(keys, MR)));
   const grads = scores + floats(blockRows * keysPadded);
-  const widthA: usize = width * 20;
+  const widthA: usize = width * PANEL;
   const widthB: usize = width * 32;
   const atKeys = <usize>(n * keys) * ldk + head;
   const dk = argument(7) + atKeys;
@@ -255,17 +255,17 @@ export function attentionGradPart(part: i32): void {
     // dv += P^T dy
     packB(dy, ldy, false, rows, width, packedRows);
     packA(scores, ldScores, true, keys, rows, packed);
-    multiplyPacked(packed, rows * 20, packedRows, rows * 32, rows, dv, ldk, keys, width, start, 0, spare);
+    multiplyPacked(packed, rows * PANEL, packedRows, rows * 32, rows, dv, ldk, keys, width, start, 0, spare);
     // dP = dy v^T, then dS
     packA(dy, ldy, false, rows, width, packed);
     multiplyPacked(packed, widthA, packedVt, widthB, width, grads, ldScores, padded, keysPadded, FROM_ZERO, 0, spare);
     softmaxGradRows(scores, grads, ldScores, rows, keys, scale);
     // dq = dS k
     packA(grads, ldScores, false, rows, keys, packed);
-    multiplyPacked(packed, keys * 20, packedK, keys * 32, keys, argument(6) + atQ, ldq, rows, width, FROM_ZERO, 0, spare);
+    multiplyPacked(packed, keys * PANEL, packedK, keys * 32, keys, argument(6) + atQ, ldq, rows, width, FROM_ZERO, 0, spare);
     // dk += dS^T q
     packB(q, ldq, false, rows, width, packedRows);
     packA(grads, ldScores, true, keys, rows, packed);
-    multiplyPacked(packed, rows * 20, packedRows, rows * 32, rows, dk, ldk, keys, width, start, 0, spare);
+    multiplyPacked(packed, rows * PANEL, packedRows, rows * 32, rows, dk, ldk, keys, width, start, 0, spare);
   }
 }

@@ -1,14 +1,14 @@
-// Matrix product after the classic blocking (Goto, BLIS): panels of A and B packed into scratch, a 5 x 8 micro-kernel
+// Matrix product after the classic blocking (Goto, BLIS): panels of A and B packed into scratch, a 6 x 8 (or 5 x 8) micro-kernel
 // whose accumulators stay in registers, and blocks small enough that A's stays in L2 and B's panel in L1.
 import { madd } from './simd';
-import { MR, NR, packA, packB, roundUp } from './pack';
+import { MR, NR, PANEL, packA, packB, roundUp } from './pack';
 import { geluRow } from './pointwise';
 import { argument, integer, partCount, partsFor, setArgument, threadNumber } from './pool';
 
 /** Steps along the shared dimension per block: a B panel of 8 KB, half of a small L1. */
 const KC: i32 = 256;
 /** Rows of A per block: 100 KB packed. */
-const MC: i32 = 100;
+const MC: i32 = MR == 6 ? 96 : 100;
 /** Columns of B per block: 512 KB packed. */
 const NC: i32 = 512;
 
@@ -17,7 +17,7 @@ export const FROM_ZERO: i32 = 0;
 export const FROM_BIAS: i32 = 1;
 export const FROM_C: i32 = 2;
 
-/** One full tile: C[5, 8] = start + A panel @ B panel. */
+/** One full tile: C[MR, 8] = start + A panel @ B panel. */
 function tile(a: usize, b: usize, k: i32, c: usize, ldc: usize, start: i32, bias: usize): void {
   let x0 = f32x4.splat(0);
   let y0 = x0;
@@ -33,10 +33,13 @@ function tile(a: usize, b: usize, k: i32, c: usize, ldc: usize, start: i32, bias
   let y3 = y0;
   let x4 = x0;
   let y4 = y0;
+  let x5 = x0;
+  let y5 = y0;
   const c1 = c + ldc;
   const c2 = c1 + ldc;
   const c3 = c2 + ldc;
   const c4 = c3 + ldc;
+  const c5 = c4 + ldc;
   if (start == FROM_C) {
     x0 = v128.load(c);
     y0 = v128.load(c, 16);
@@ -48,6 +51,10 @@ function tile(a: usize, b: usize, k: i32, c: usize, ldc: usize, start: i32, bias
     y3 = v128.load(c3, 16);
     x4 = v128.load(c4);
     y4 = v128.load(c4, 16);
+    if (MR == 6) {
+      x5 = v128.load(c5);
+      y5 = v128.load(c5, 16);
+    }
   }
   // One step at a time: V8 moves all loads of a loop's body to its front, and two steps' would spill registers.
   const end = b + (<usize>k << 5);
@@ -69,7 +76,12 @@ function tile(a: usize, b: usize, k: i32, c: usize, ldc: usize, start: i32, bias
     const s4 = v128.load32_splat(a, 16);
     x4 = madd(s4, p, x4);
     y4 = madd(s4, q, y4);
-    a += 20;
+    if (MR == 6) {
+      const s5 = v128.load32_splat(a, 20);
+      x5 = madd(s5, p, x5);
+      y5 = madd(s5, q, y5);
+    }
+    a += PANEL;
     b += 32;
   }
   v128.store(c, x0);
@@ -82,6 +94,10 @@ function tile(a: usize, b: usize, k: i32, c: usize, ldc: usize, start: i32, bias
   v128.store(c3, y3, 16);
   v128.store(c4, x4);
   v128.store(c4, y4, 16);
+  if (MR == 6) {
+    v128.store(c5, x5);
+    v128.store(c5, y5, 16);
+  }
 }
 
 /** The part of a tile that lies inside C, by way of a whole tile in scratch. */
@@ -103,7 +119,7 @@ export const SPARE_BYTES: usize = 192;
 
 /**
  * C [m, n] = start + A @ B, from packed panels of depth k.
- * @param stepA bytes from one A panel to the next (20 k, or more where the panels hold more steps than these)
+ * @param stepA bytes from one A panel to the next (PANEL k, or more where the panels hold more steps than these)
  * @param stepB bytes from one B panel to the next
  */
 export function multiplyPacked(
@@ -230,7 +246,7 @@ function block(top: i32, bottom: i32, left: i32, right: i32): void {
         packA(fromA, lda, transposeA, rows, depth, packedA);
         const toC = c + <usize>i * ldc + (<usize>j << 2);
         multiplyPacked(
-          packedA, <usize>depth * 20, packedB, <usize>depth * 32, depth,
+          packedA, <usize>depth * PANEL, packedB, <usize>depth * 32, depth,
           toC, ldc, rows, columns, start, bias + (<usize>j << 2), spare,
         );
         // While the block is still in the cache.

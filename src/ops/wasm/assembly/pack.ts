@@ -1,9 +1,14 @@
-// Copies a block of a matrix into the order in which the micro-kernel reads it: A in panels of 5 rows, B in panels
+// Copies a block of a matrix into the order in which the micro-kernel reads it: A in panels of 5 or 6 rows, B in panels
 // of 8 columns, step after step along the shared dimension, padded with zeros. Any transpose or row stride becomes
 // the same thing. Pointers and strides (`ld`) are in bytes.
 
-/** Rows of a micro-tile. 5 x 8 is the largest that does not spill the 16 vector registers of x86. */
-export const MR: i32 = 5;
+/**
+ * Rows of a micro-tile: as many as the 16 vector registers of x86 hold beside what a step needs. Unfused, that is one
+ * register more, for products.
+ */
+export const MR: i32 = ASC_FEATURE_RELAXED_SIMD ? 6 : 5;
+/** Bytes of one step in a panel of A. */
+export const PANEL: i32 = MR * 4;
 /** Columns of a micro-tile. */
 export const NR: i32 = 8;
 
@@ -34,7 +39,7 @@ function packEdge(from: usize, lineStep: usize, depthStep: usize, lines: i32, k:
   }
 }
 
-/** A [m, k] (or, transposed, [k, m]) into ceil(m / 5) panels of [k, 5]. */
+/** A [m, k] (or, transposed, [k, m]) into ceil(m / MR) panels of [k, MR]. */
 export function packA(a: usize, ld: usize, transposed: bool, m: i32, k: i32, to: usize): void {
   let i = 0;
   for (; i + MR <= m; i += MR) {
@@ -42,9 +47,10 @@ export function packA(a: usize, ld: usize, transposed: bool, m: i32, k: i32, to:
       let from = a + ((<usize>i) << 2);
       for (let p = 0; p < k; p++) {
         v128.store(to, v128.load(from));
-        store<f32>(to, load<f32>(from, 16), 16);
+        if (MR == 6) store<u64>(to, load<u64>(from, 16), 16);
+        else store<f32>(to, load<f32>(from, 16), 16);
         from += ld;
-        to += 20;
+        to += PANEL;
       }
     } else {
       let r0 = a + <usize>i * ld;
@@ -52,19 +58,22 @@ export function packA(a: usize, ld: usize, transposed: bool, m: i32, k: i32, to:
       let r2 = r1 + ld;
       let r3 = r2 + ld;
       let r4 = r3 + ld;
+      let r5 = MR == 6 ? r4 + ld : r4;
       let p = 0;
       for (; p + 4 <= k; p += 4) {
-        storeTransposed(v128.load(r0), v128.load(r1), v128.load(r2), v128.load(r3), to, 20);
-        store<f32>(to, load<f32>(r4), 16);
-        store<f32>(to, load<f32>(r4, 4), 36);
-        store<f32>(to, load<f32>(r4, 8), 56);
-        store<f32>(to, load<f32>(r4, 12), 76);
+        storeTransposed(v128.load(r0), v128.load(r1), v128.load(r2), v128.load(r3), to, PANEL);
+        for (let j: usize = 0; j < 4; j++) {
+          const at = to + j * PANEL;
+          store<f32>(at, load<f32>(r4 + (j << 2)), 16);
+          if (MR == 6) store<f32>(at, load<f32>(r5 + (j << 2)), 20);
+        }
         r0 += 16;
         r1 += 16;
         r2 += 16;
         r3 += 16;
         r4 += 16;
-        to += 80;
+        r5 += 16;
+        to += 4 * PANEL;
       }
       for (; p < k; p++) {
         store<f32>(to, load<f32>(r0));
@@ -72,12 +81,14 @@ export function packA(a: usize, ld: usize, transposed: bool, m: i32, k: i32, to:
         store<f32>(to, load<f32>(r2), 8);
         store<f32>(to, load<f32>(r3), 12);
         store<f32>(to, load<f32>(r4), 16);
+        if (MR == 6) store<f32>(to, load<f32>(r5), 20);
         r0 += 4;
         r1 += 4;
         r2 += 4;
         r3 += 4;
         r4 += 4;
-        to += 20;
+        r5 += 4;
+        to += PANEL;
       }
     }
   }
