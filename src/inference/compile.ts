@@ -11,11 +11,16 @@ import type { Manifest } from '../weights/manifest.ts';
 /**
  * Compiles what readings of this model run, on webgpu; elsewhere there is nothing to compile. Never rejects: what was
  * not compiled now is when it first runs.
+ * @param always also where it does not pay (for tests)
  */
-export async function compileModel({ config, missingModalities }: Manifest): Promise<void> {
+export async function compileModel(
+  { config, missingModalities }: Pick<Manifest, 'config' | 'missingModalities'>,
+  always = false,
+): Promise<void> {
   if (getBackend() !== 'webgpu') return;
   try {
-    const { blankTensor, compileAhead } = await import('../ops/webgpu/compile.ts');
+    const { blankTensor, compileAhead, paysToCompileAhead } = await import('../ops/webgpu/compile.ts');
+    if (!always && !paysToCompileAhead()) return;
     await compileAhead(() => {
       const params = Object.fromEntries(
         parameterShapes(config).map(({ name, shape }) => [name, blankTensor(shape)]),

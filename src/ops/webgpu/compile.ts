@@ -2,8 +2,14 @@
 import { backend as currentBackend, engine, env, tidy } from '@tensorflow/tfjs-core';
 import type { Tensor } from '@tensorflow/tfjs-core';
 import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
+import { playedByCpu } from './register.ts';
 
 const webgpu = (): WebGPUBackend => currentBackend() as unknown as WebGPUBackend;
+
+/** Whether it pays: on SwiftShader compiling in parallel took twice the CPU time of compiling on first use. */
+export function paysToCompileAhead(): boolean {
+  return !playedByCpu(webgpu());
+}
 
 /** A float32 tensor in GPU memory that nothing was carried to: what it holds is not defined. */
 export function blankTensor(shape: readonly number[]): Tensor {

@@ -262,10 +262,15 @@ export async function registerWebgpuKernels(options: WebgpuKernelOptions = {}): 
   }
 }
 
-function traitsOf({ device, adapterInfo }: WebGPUBackend, options: WebgpuKernelOptions): Traits {
-  const described = adapterInfo as unknown as { vendor?: string; architecture?: string };
-  const name = `${described.vendor ?? ''} ${described.architecture ?? ''}`;
-  const software = options.software ?? /swiftshader|llvmpipe|software/i.test(name);
+/** Whether the backend's GPU is played by the CPU. */
+export function playedByCpu({ adapterInfo }: WebGPUBackend): boolean {
+  const { vendor = '', architecture = '' } = adapterInfo as unknown as Partial<GPUAdapterInfo>;
+  return /swiftshader|llvmpipe|software/i.test(`${vendor} ${architecture}`);
+}
+
+function traitsOf(backend: WebGPUBackend, options: WebgpuKernelOptions): Traits {
+  const { device } = backend;
+  const software = options.software ?? playedByCpu(backend);
   // Not in every browser; without the size shuffles may not reach across a row.
   const info = device.adapterInfo as GPUAdapterInfo | undefined;
   const reach = device.features.has('subgroups') ? (info?.subgroupMinSize ?? 0) : 0;
