@@ -60,7 +60,7 @@ function failureNotes(rows: readonly Row[]): string[] {
 const timeNotes = [
   'From normalized frames and spectrogram in JavaScript to the answer in JavaScript, one clip, after two runs to warm up.',
   'The largest difference is between the contenders’ logits (or tokens, for a block) on the same input and random weights.',
-  'Stock tfjs runs our model code on its own kernels, linear layers in the layout that it is fast in. A contender that needs more than 6 s takes part in half of the rounds.',
+  'Stock tfjs runs our model code on its own kernels, linear layers in the layout that it is fast in. Where it needs more than 6 s, it takes part in a third of the rounds.',
 ];
 
 function panel(title: string, rows: readonly Row[]): BarPanel {

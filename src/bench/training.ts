@@ -196,7 +196,7 @@ function reportOf(rows: readonly Row[]): Report {
           'shape, batch, threads',
           'GFLOP',
           'ours, ms',
-          'of it AdamW, ms',
+          'of it averaging and AdamW, ms',
           'ours, GFLOP/s a thread',
           'ours, memory',
           'stock tfjs, ms',
