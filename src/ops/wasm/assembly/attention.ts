@@ -1,13 +1,15 @@
 // Multi-head attention and its gradient, head by head and some queries at a time: their scores are all of the score
 // matrix that is ever in memory. A head's matrices are strided slices of the packed [B, N, 3D] or [B, N, 2D]; packing
 // evens that out. Threads share the heads.
-import { exp4, madd, maxLanes, sumLanes } from './simd';
+import { exp2Negative4, madd, maxLanes, sumLanes } from './simd';
 import { MR, NR, PANEL, packA, packB, roundUp } from './pack';
 import { FROM_C, FROM_ZERO, SPARE_BYTES, multiplyPacked } from './gemm';
 import { argument, integer, setArgument, threadCount, threadNumber } from './pool';
 
 /** Queries per block of the gradient: a multiple of the micro-tile's rows; 800 keys make a block of scores of 192 KB. */
 const ROWS: i32 = 60;
+
+const LOG2E: f32 = 1.44269504088896341;
 
 function floats(count: i32): usize {
   return (((<usize>count) << 2) + 63) & ~63;
@@ -16,7 +18,7 @@ function floats(count: i32): usize {
 /** Each row of scores [rows, n] (stride `ld` bytes, n padded to a multiple of 4) becomes softmax(scale * row). */
 function softmaxRows(scores: usize, ld: usize, rows: i32, n: i32, scale: f32): void {
   const end = (<usize>roundUp(n, 4)) << 2;
-  const s4 = f32x4.splat(scale);
+  const s4 = f32x4.splat(scale * LOG2E);
   for (let i = 0; i < rows; i++) {
     for (let j = (<usize>n) << 2; j < end; j += 4) store<f32>(scores + j, -3.4e38);
     let most4 = v128.load(scores);
@@ -24,7 +26,7 @@ function softmaxRows(scores: usize, ld: usize, rows: i32, n: i32, scale: f32): v
     const most = f32x4.splat(maxLanes(most4));
     let sum4 = f32x4.splat(0);
     for (let j: usize = 0; j < end; j += 16) {
-      const e = exp4(f32x4.mul(f32x4.sub(v128.load(scores + j), most), s4));
+      const e = exp2Negative4(f32x4.mul(f32x4.sub(v128.load(scores + j), most), s4));
       v128.store(scores + j, e);
       sum4 = f32x4.add(sum4, e);
     }
@@ -40,7 +42,7 @@ function softmaxRows(scores: usize, ld: usize, rows: i32, n: i32, scale: f32): v
  */
 function softmaxColumns(scores: usize, n: i32, scale: f32, inverse: usize): void {
   const end = scores + ((<usize>n) << 5);
-  const s4 = f32x4.splat(scale);
+  const s4 = f32x4.splat(scale * LOG2E);
   let most0 = v128.load(scores);
   let most1 = v128.load(scores, 16);
   for (let at = scores + 32; at < end; at += 32) {
@@ -50,8 +52,8 @@ function softmaxColumns(scores: usize, n: i32, scale: f32, inverse: usize): void
   let sum0 = f32x4.splat(0);
   let sum1 = sum0;
   for (let at = scores; at < end; at += 32) {
-    const e0 = exp4(f32x4.mul(f32x4.sub(v128.load(at), most0), s4));
-    const e1 = exp4(f32x4.mul(f32x4.sub(v128.load(at, 16), most1), s4));
+    const e0 = exp2Negative4(f32x4.mul(f32x4.sub(v128.load(at), most0), s4));
+    const e1 = exp2Negative4(f32x4.mul(f32x4.sub(v128.load(at, 16), most1), s4));
     v128.store(at, e0);
     v128.store(at, e1, 16);
     sum0 = f32x4.add(sum0, e0);

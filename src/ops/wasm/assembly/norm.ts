@@ -6,28 +6,53 @@ import { madd, sumLanes } from './simd';
 /** Rows summed before they are added to the total. */
 const BLOCK: i32 = 64;
 
+// Four sums side by side: one alone would wait for each addition before the next.
 function rowMean(x: usize, d: i32): f32 {
-  let s = f32x4.splat(0);
+  let s0 = f32x4.splat(0);
+  let s1 = s0;
+  let s2 = s0;
+  let s3 = s0;
   let j: usize = 0;
+  const blocks = (<usize>d & ~15) << 2;
   const whole = (<usize>d & ~3) << 2;
   const end = (<usize>d) << 2;
-  for (; j < whole; j += 16) s = f32x4.add(s, v128.load(x + j));
-  let sum = sumLanes(s);
+  for (; j < blocks; j += 64) {
+    s0 = f32x4.add(s0, v128.load(x + j));
+    s1 = f32x4.add(s1, v128.load(x + j, 16));
+    s2 = f32x4.add(s2, v128.load(x + j, 32));
+    s3 = f32x4.add(s3, v128.load(x + j, 48));
+  }
+  for (; j < whole; j += 16) s0 = f32x4.add(s0, v128.load(x + j));
+  let sum = sumLanes(f32x4.add(f32x4.add(s0, s1), f32x4.add(s2, s3)));
   for (; j < end; j += 4) sum += load<f32>(x + j);
   return sum / <f32>d;
 }
 
 function rowScale(x: usize, mean: f32, d: i32, epsilon: f32): f32 {
   const m = f32x4.splat(mean);
-  let s = f32x4.splat(0);
+  let s0 = f32x4.splat(0);
+  let s1 = s0;
+  let s2 = s0;
+  let s3 = s0;
   let j: usize = 0;
+  const blocks = (<usize>d & ~15) << 2;
   const whole = (<usize>d & ~3) << 2;
   const end = (<usize>d) << 2;
+  for (; j < blocks; j += 64) {
+    const c0 = f32x4.sub(v128.load(x + j), m);
+    const c1 = f32x4.sub(v128.load(x + j, 16), m);
+    const c2 = f32x4.sub(v128.load(x + j, 32), m);
+    const c3 = f32x4.sub(v128.load(x + j, 48), m);
+    s0 = madd(c0, c0, s0);
+    s1 = madd(c1, c1, s1);
+    s2 = madd(c2, c2, s2);
+    s3 = madd(c3, c3, s3);
+  }
   for (; j < whole; j += 16) {
     const c = f32x4.sub(v128.load(x + j), m);
-    s = madd(c, c, s);
+    s0 = madd(c, c, s0);
   }
-  let sum = sumLanes(s);
+  let sum = sumLanes(f32x4.add(f32x4.add(s0, s1), f32x4.add(s2, s3)));
   for (; j < end; j += 4) {
     const c = load<f32>(x + j) - mean;
     sum += c * c;

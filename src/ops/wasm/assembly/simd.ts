@@ -46,6 +46,22 @@ export function exp4(x: v128): v128 {
   return f32x4.mul(p, i32x4.add(i32x4.shl(shifted, 23), i32x4.splat(0x3f800000)));
 }
 
+/** 2^x for x <= 0, to about 2 units in the last place; x is clamped at -126. Polynomial as in Cephes' `exp2f`. */
+@inline
+export function exp2Negative4(x: v128): v128 {
+  const magic = f32x4.splat(12582912.0);
+  x = f32x4.pmax(x, f32x4.splat(-126.0));
+  const shifted = f32x4.add(x, magic);
+  const r = f32x4.sub(x, f32x4.sub(shifted, magic));
+  let p = madd(r, f32x4.splat(1.535336188319500e-4), f32x4.splat(1.339887440266574e-3));
+  p = madd(p, r, f32x4.splat(9.618437357674640e-3));
+  p = madd(p, r, f32x4.splat(5.550332471162809e-2));
+  p = madd(p, r, f32x4.splat(2.402264791363012e-1));
+  p = madd(p, r, f32x4.splat(6.931472028550421e-1));
+  p = madd(p, r, f32x4.splat(1.0));
+  return f32x4.mul(p, i32x4.add(i32x4.shl(shifted, 23), i32x4.splat(0x3f800000)));
+}
+
 /**
  * erf(x), to about 2e-7: the odd rational approximation on [-4, 4] used by Eigen (`generic_fast_erf_float`); beyond
  * it, erf is 1 in single precision.
