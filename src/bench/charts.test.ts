@@ -24,7 +24,7 @@ function elements(xml: string): string[] {
 const figure: Figure = {
   title: 'Times < "limits" & more',
   subtitle: 'a < b',
-  legend: ['ours', 'peer & co'],
+  legend: { 0: 'ours', 1: 'peer & co' },
   panels: [
     {
       kind: 'bars',

@@ -2,13 +2,16 @@
 
 /** One bar: a value, how far its measurements spread, and the words at its end. */
 export interface Bar {
-  /** Which series, 0.. in the order of the legend. */
-  readonly series: number;
+  /** Key of a legend entry, which is also its color's number. */
+  readonly series: SeriesColor;
   readonly value: number;
   readonly low?: number;
   readonly high?: number;
   readonly text: string;
 }
+
+/** Number of a color; see `colors`. */
+export type SeriesColor = 0 | 1 | 2 | 3;
 
 /** Horizontal bars in groups. */
 export interface BarPanel {
@@ -28,7 +31,7 @@ export interface LinePanel {
   readonly xAxis: string;
   readonly yAxis: string;
   readonly lines: readonly {
-    readonly series: number;
+    readonly series: SeriesColor;
     readonly points: readonly (readonly [x: number, y: number])[];
   }[];
 }
@@ -37,13 +40,13 @@ export interface Figure {
   readonly title: string;
   /** What was measured, on what. */
   readonly subtitle: string;
-  /** Names of the series. */
-  readonly legend: readonly string[];
+  /** Names of the series by their color, so that a contender has one color in all charts. */
+  readonly legend: Readonly<Partial<Record<SeriesColor, string>>>;
   readonly panels: readonly (BarPanel | LinePanel)[];
 }
 
 const width = 820;
-const margin = { left: 150, right: 130, lines: 64 };
+const margin = { left: 205, right: 130, lines: 64 };
 const barHeight = 15;
 const plotHeight = 190;
 
@@ -94,11 +97,11 @@ export function drawFigure({ title, subtitle, legend, panels }: Figure): string 
   const parts: string[] = [];
   parts.push(text(16, 28, title, ' class="title"'), text(16, 47, subtitle, ' class="soft"'));
   let x = 16;
-  legend.forEach((name, i) => {
+  for (const [i, name] of Object.entries(legend)) {
     parts.push(`<rect x="${n(x)}" y="60" width="11" height="11" rx="2" class="s${i}"/>`);
     parts.push(text(x + 17, 70, name, ' class="soft"'));
     x += 34 + 6.6 * name.length;
-  });
+  }
   let y = 88;
   for (const panel of panels) {
     const drawn = panel.kind === 'bars' ? drawBars(panel, y) : drawLines(panel, y, legend);
@@ -157,7 +160,7 @@ function drawBars({ title, axis, groups, mark }: BarPanel, top: number): Drawn {
   return { parts, bottom: last + 36 };
 }
 
-function drawLines({ title, xAxis, yAxis, lines }: LinePanel, top: number, legend: readonly string[]): Drawn {
+function drawLines({ title, xAxis, yAxis, lines }: LinePanel, top: number, legend: Figure['legend']): Drawn {
   const parts: string[] = [text(16, top + 14, title, ' class="panel"')];
   const points = lines.flatMap((one) => one.points);
   const xMarks = ticks(Math.max(0, ...points.map(([x]) => x)));

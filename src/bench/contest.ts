@@ -37,6 +37,9 @@ const restMs = 60;
 
 const labels = { ours: 'ours', tfjs: 'stock tfjs', ort: 'onnxruntime-web' } as const;
 
+/** Each contender's color in charts. */
+export const colorOf = { ours: 0, ort: 1, tfjs: 2 } as const;
+
 export function labelOf(kind: ContenderKind): string {
   return labels[kind];
 }

@@ -1,6 +1,6 @@
 // The tables and the chart of `bench -- inference`.
 import type { BarPanel } from './charts.ts';
-import { labelOf, timesOf } from './contest.ts';
+import { colorOf, labelOf, timesOf } from './contest.ts';
 import { kinds, threadsText } from './inference-row.ts';
 import type { Row } from './inference-row.ts';
 import type { ContenderKind } from './page/protocol.ts';
@@ -63,6 +63,8 @@ const timeNotes = [
   'Stock tfjs runs our model code on its own kernels, linear layers in the layout that it is fast in. Where it needs more than 6 s, it takes part in a third of the rounds.',
 ];
 
+const legend = Object.fromEntries(kinds.map((kind) => [colorOf[kind], labelOf(kind)]));
+
 function panel(title: string, rows: readonly Row[]): BarPanel {
   return {
     kind: 'bars',
@@ -71,13 +73,13 @@ function panel(title: string, rows: readonly Row[]): BarPanel {
     mark: { value: 1, label: '' },
     groups: rows.map(({ label, backend, threads, results }) => ({
       label: backend === 'webgpu' ? label : `${label}, ${threadsText(threads)}`,
-      bars: kinds.flatMap((kind, series) => {
+      bars: kinds.flatMap((kind) => {
         const own = timesOf(results, kind);
         const peer = timesOf(results, 'ort') ?? timesOf(results, 'ours');
         if (!own || !peer) return [];
         return [
           {
-            series,
+            series: colorOf[kind],
             value: own.median / peer.median,
             low: own.min / peer.median,
             high: own.max / peer.median,
@@ -134,7 +136,7 @@ export function inferenceReport(
       title: 'Inference',
       subtitle:
         'One clip through the model in Chromium; medians of rounds in turn, whiskers from least to most',
-      legend: kinds.map(labelOf),
+      legend,
       panels: [
         ...(wasm.length > 0 ? [panel('WebAssembly', wasm)] : []),
         ...(webgpu.length > 0

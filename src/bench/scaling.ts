@@ -2,7 +2,7 @@
 import type { HicmaeConfig } from '../model/config.ts';
 import { tokenCount } from '../model/embed.ts';
 import type { LinePanel } from './charts.ts';
-import { contest, labelOf, timesOf } from './contest.ts';
+import { colorOf, contest, labelOf, timesOf } from './contest.ts';
 import type { Results } from './contest.ts';
 import { forwardFlops, wholeShape } from './flops.ts';
 import { machineFacts } from './machine.ts';
@@ -125,8 +125,8 @@ function lines(
     title,
     xAxis,
     yAxis,
-    lines: kinds.map((kind, series) => ({
-      series,
+    lines: kinds.map((kind) => ({
+      series: colorOf[kind],
       points: points.flatMap((point) => {
         const value = y(point, kind);
         return value === null ? [] : [[x(point), value] as const];
@@ -171,7 +171,7 @@ function reportOf(tokens: readonly Point[], batches: readonly Point[], browserVe
     figure: {
       title: 'Scaling',
       subtitle: 'A forward pass of tiny in Chromium on WebAssembly, one thread; medians of rounds in turn',
-      legend: kinds.map(labelOf),
+      legend: Object.fromEntries(kinds.map((kind) => [colorOf[kind], labelOf(kind)])),
       panels: [
         lines('Time against tokens', 'video tokens', 'seconds', tokens, tokensOf, seconds),
         lines('Memory against tokens', 'video tokens', 'MB', tokens, tokensOf, memory),

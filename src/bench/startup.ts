@@ -1,5 +1,6 @@
 // `bench -- startup`: the built page in Chromium: what it weighs, how soon it reads, and how smoothly it goes on.
 import { buildIfNeeded, servePage } from '../train/page-server.ts';
+import type { SeriesColor } from './charts.ts';
 import { machineFacts } from './machine.ts';
 import { ratioText, spreadText } from './report.ts';
 import type { Report } from './report.ts';
@@ -70,7 +71,7 @@ function reportOf(
   };
   const worstTask = Math.max(0, ...live.longTasks);
   const seconds = (live.watchedMs / 1000).toFixed(0);
-  const bar = (series: number, spread: Spread) => ({
+  const bar = (series: SeriesColor, spread: Spread) => ({
     series,
     value: spread.median,
     low: spread.min,
@@ -134,15 +135,15 @@ function reportOf(
     figure: {
       title: 'Startup',
       subtitle: 'The built page with the demo source in Chromium; medians, whiskers from least to most',
-      legend: ['cold cache', 'warm cache'],
+      legend: { 0: 'cold cache', 3: 'warm cache' },
       panels: [
         {
           kind: 'bars',
           title: 'Time from navigation',
           axis: 'ms',
           groups: [
-            { label: 'can be started', bars: [bar(0, spreads.coldReady), bar(1, spreads.warmReady)] },
-            { label: 'first reading', bars: [bar(0, spreads.coldFirst), bar(1, spreads.warmFirst)] },
+            { label: 'can be started', bars: [bar(0, spreads.coldReady), bar(3, spreads.warmReady)] },
+            { label: 'first reading', bars: [bar(0, spreads.coldFirst), bar(3, spreads.warmFirst)] },
           ],
         },
         {
@@ -155,7 +156,7 @@ function reportOf(
             { label: 'until the first reading', bytes: until.scriptGzipBytes },
           ].map(({ label, bytes }) => ({
             label,
-            bars: [{ series: 0, value: bytes / 1000, text: `${kilobytes(bytes)} kB` }],
+            bars: [{ series: 0 as const, value: bytes / 1000, text: `${kilobytes(bytes)} kB` }],
           })),
         },
       ],

@@ -2,8 +2,10 @@
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { withTimeout } from '../base/timeout.ts';
+import { colorOf, labelOf } from './contest.ts';
 import { trainingFlops, wholeShape } from './flops.ts';
 import type { Shape } from './flops.ts';
+import { threadsText } from './inference-row.ts';
 import { machineFacts } from './machine.ts';
 import { megabytes, ratioText, spreadText } from './report.ts';
 import type { Report } from './report.ts';
@@ -78,7 +80,7 @@ export async function benchTraining(options: TrainingOptions): Promise<Report> {
     const row = await measure(one, options);
     rows.push(row);
     options.say(
-      `${row.label}, batch ${row.shape.batch}, ${row.threads} thread(s): ours ${spreadText(row.ours.times)}; stock tfjs ${row.stock ? spreadText(row.stock.times) : (row.stockProblem ?? 'not measured')}`,
+      `${row.label}, batch ${row.shape.batch}, ${threadsText(row.threads)}: ours ${spreadText(row.ours.times)}; stock tfjs ${row.stock ? spreadText(row.stock.times) : (row.stockProblem ?? 'not measured')}`,
     );
   }
   return reportOf(rows);
@@ -235,25 +237,26 @@ function reportOf(rows: readonly Row[]): Report {
     figure: {
       title: 'Training',
       subtitle: 'One training step of tiny in Node on WebAssembly',
-      legend: ['ours', 'stock tfjs'],
+      legend: { [colorOf.ours]: labelOf('ours'), [colorOf.tfjs]: labelOf('tfjs') },
       panels: [
         {
           kind: 'bars',
           title: 'Arithmetic done',
           axis: 'GFLOP/s a thread (more is faster)',
           groups: rows.map((row) => ({
-            label: `${row.label}, ${row.shape.batch} on ${row.threads}`,
-            bars: [row.ours, row.stock].flatMap((measured, series) =>
-              measured
+            label: `${row.label}, batch ${row.shape.batch}, ${threadsText(row.threads)}`,
+            bars: (['ours', 'tfjs'] as const).flatMap((kind) => {
+              const measured = kind === 'ours' ? row.ours : row.stock;
+              return measured
                 ? [
                     {
-                      series,
+                      series: colorOf[kind],
                       value: rate(row, measured.times),
                       text: `${rate(row, measured.times).toFixed(1)} (${(measured.times.median / 1000).toFixed(1)} s)`,
                     },
                   ]
-                : [],
-            ),
+                : [];
+            }),
           })),
         },
       ],
