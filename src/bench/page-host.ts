@@ -1,5 +1,5 @@
 // The measuring page in a browser: built as production code, served cross-origin isolated, driven by Playwright.
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -65,7 +65,15 @@ export interface OpenPage {
 export async function startPageHost(): Promise<PageHost> {
   mkdirSync(buildFolder, { recursive: true });
   const served = mkdtempSync(join(buildFolder, 'bench-'));
-  const remove = (): Promise<void> => rm(served, { recursive: true, force: true });
+  // Ctrl-C, too, must not leave a gigabyte of weights behind.
+  const removeAtExit = (): void => {
+    rmSync(served, { recursive: true, force: true });
+  };
+  process.once('exit', removeAtExit);
+  const remove = async (): Promise<void> => {
+    process.off('exit', removeAtExit);
+    await rm(served, { recursive: true, force: true });
+  };
   try {
     return await serve(served, remove);
   } catch (error) {
