@@ -4,6 +4,7 @@ import { tensor3d } from '@tensorflow/tfjs-core';
 import type { Tensor3D } from '@tensorflow/tfjs-core';
 import { assert } from '../base/assert.ts';
 import { addConstant } from '../ops/combine.ts';
+import { constant } from '../ops/constant.ts';
 import { linear } from '../ops/linear.ts';
 import type { HicmaeConfig } from './config.ts';
 import type { ForwardOptions } from './layers.ts';
@@ -88,16 +89,24 @@ const wholeTables = new Map<string, Float32Array>();
 
 /** The table of tokens 0..count-1, computed once per size. */
 function wholeTable(count: number, width: number): Float32Array {
-  const key = `${String(count)}x${String(width)}`;
+  const key = `${String(count)} x ${String(width)}`;
   let table = wholeTables.get(key);
   if (table === undefined) {
-    table = positionTable(
-      Array.from({ length: count }, (_, i) => i),
-      width,
-    );
-    wholeTables.set(key, table);
+    const positions = Array.from({ length: count }, (_, i) => i);
+    wholeTables.set(key, (table = positionTable(positions, width)));
   }
   return table;
+}
+
+/** The rows of the table that belong to some tokens of each clip. */
+function chosenTable(positions: Int32Array, all: number, width: number): Float32Array {
+  const whole = wholeTable(all, width);
+  const chosen = new Float32Array(positions.length * width);
+  positions.forEach((position, n) => {
+    assert(position >= 0 && position < all, `embedPatches: token ${String(position)} of ${String(all)}`);
+    chosen.set(whole.subarray(position * width, (position + 1) * width), n * width);
+  });
+  return chosen;
 }
 
 /**
@@ -122,18 +131,10 @@ export function embedPatches(
     positions === null ? count === all : positions.length === batch * count,
     `embedPatches: ${String(count)} patches of ${String(all)}, ${positions === null ? 'no' : String(positions.length)} positions`,
   );
-  const whole = wholeTable(all, width);
-  let table: Tensor3D;
-  if (positions === null) {
-    table = tensor3d(whole, [1, all, width]);
-  } else {
-    const chosen = new Float32Array(positions.length * width);
-    positions.forEach((position, n) => {
-      assert(position >= 0 && position < all, `embedPatches: token ${String(position)} of ${String(all)}`);
-      chosen.set(whole.subarray(position * width, (position + 1) * width), n * width);
-    });
-    table = tensor3d(chosen, [batch, count, width]);
-  }
+  const table =
+    positions === null
+      ? constant(`positions ${String(all)} x ${String(width)}`, [1, all, width], () => wholeTable(all, width))
+      : tensor3d(chosenTable(positions, all, width), [batch, count, width]);
   const weight = parameter(params, `${name}.proj.weight`);
   const bias = parameter(params, `${name}.proj.bias`);
   if (options.trace === undefined) return linear(patches, weight, bias, { plus: table, inputIsData: true });

@@ -17,10 +17,10 @@ import {
   sum,
   tanh,
   tensor2d,
-  zeros,
 } from '@tensorflow/tfjs-core';
-import type { Rank, Tensor, Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
+import type { Tensor, Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
 import { assert, defined } from '../base/assert.ts';
+import { constant } from './constant.ts';
 import { differentiable, runKernel } from './differentiable.ts';
 import { hasKernel } from './kernels.ts';
 import { columnSum, gemm, toRows } from './matmul.ts';
@@ -131,10 +131,10 @@ export function joinFeatures(features: readonly Tensor2D[]): Tensor2D {
 export function biasWithoutKeys(first: Tensor | null, vBias: Tensor): Tensor1D {
   const width = vBias.size;
   const inputs = first === null ? [vBias] : [first, vBias];
+  const none = constant(`zeros ${String(width)}`, [width], () => new Float32Array(width)) as Tensor1D;
   return differentiable<Tensor1D>(
     inputs,
-    () =>
-      concat([...(first === null ? [] : [first as Tensor1D]), zeros<Rank.R1>([width]), vBias as Tensor1D]),
+    () => concat([...(first === null ? [] : [first as Tensor1D]), none, vBias as Tensor1D]),
     [],
     (dy) => inputs.map((_, i) => slice(dy, [first !== null && i === 0 ? 0 : dy.size - width], [width])),
   );
