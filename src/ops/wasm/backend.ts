@@ -107,7 +107,7 @@ export class WasmBackend extends MathBackendCPU {
       refCount,
       pointer,
     };
-    this.data.set(dataId, data as never);
+    this.data.set(dataId, data);
     return pointer;
   }
 }
@@ -143,7 +143,9 @@ export async function startWasmBackend({ helpers = [], fused = true }: WasmOptio
     registerKernels();
     kernelsRegistered = true;
   }
-  if (findBackendFactory('wasm') !== null) removeBackend('wasm');
+  // Typed as always found.
+  const earlier = findBackendFactory('wasm') as unknown;
+  if (earlier !== null) removeBackend('wasm');
   registerBackend('wasm', () => new WasmBackend(heap, kernels), 2);
   if (!(await setBackend('wasm'))) throw new Problem('worker-failed', 'tfjs did not take the backend');
   const threads = kernels.threadCount > 1 ? `, ${kernels.threadCount} threads` : '';
