@@ -1,6 +1,6 @@
 // From a clip's patches to probabilities; leaves no tensor behind.
 import { softmax, tensor3d, tidy } from '@tensorflow/tfjs-core';
-import { assert } from '../base/assert.ts';
+import { assert, defined } from '../base/assert.ts';
 import type { HicmaeConfig } from './config.ts';
 import { patchLength, tokenCount } from './embed.ts';
 import { forwardClassify } from './hicmae.ts';
@@ -51,9 +51,10 @@ function batchOf(modality: Modality, config: HicmaeConfig, clips: readonly ClipP
     present.length === clips.length && present.every((values) => values.length === tokens * length),
     `predict: ${modality} in ${String(present.length)} of ${String(clips.length)} clips, wanted [${String(tokens)}, ${String(length)}] in each`,
   );
-  const all = new Float32Array(clips.length * tokens * length);
-  present.forEach((values, b) => {
-    all.set(values, b * tokens * length);
-  });
+  let all = defined(present[0], modality);
+  if (clips.length > 1) {
+    all = new Float32Array(clips.length * tokens * length);
+    for (const [b, values] of present.entries()) all.set(values, b * tokens * length);
+  }
   return { patches: tensor3d(all, [clips.length, tokens, length]), positions: null };
 }

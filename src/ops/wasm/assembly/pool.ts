@@ -13,8 +13,8 @@ const KERNEL: usize = 192;
 const PARTS: usize = 196;
 const ARGUMENTS: usize = 200;
 
-/** Looks at a counter before a thread goes to sleep: about 50 microseconds, longer than the gap between two kernels. */
-const SPINS: i32 = 30000;
+/** Looks at a counter before a thread goes to sleep: about 100 microseconds, longer than the gap between most kernels. */
+const SPINS: i32 = 200000;
 
 let job: usize = 0;
 let threads: i32 = 1;
@@ -28,10 +28,13 @@ export function usePool(pointer: usize, count: i32, own: i32): void {
   thread = own;
 }
 
-/** How many parts a kernel of about `operations` multiply-adds should be split into. */
+/**
+ * How many parts a kernel of about `operations` multiply-adds should be split into: two for each thread, so that one that
+ * is held up does less.
+ */
 export function partsFor(operations: i64): i32 {
   // Below this a kernel ends before a sleeping helper wakes up.
-  return operations < 500000 ? 1 : threads;
+  return threads == 1 || operations < 500000 ? 1 : 2 * threads;
 }
 
 @inline
