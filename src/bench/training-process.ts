@@ -4,7 +4,6 @@ import type { HicmaeConfig } from '../model/config.ts';
 import { startBackend } from '../train/backend.ts';
 import { createAdamW } from '../train/adamw.ts';
 import { initialFlat, slotsOf } from '../train/flat-params.ts';
-import { sharedFloats } from '../train/shared-array.ts';
 import { startThread } from '../train/threads.ts';
 import type { Thread } from '../train/threads.ts';
 import { rangesOf } from '../train/trainer.ts';
@@ -47,8 +46,7 @@ async function start({ kind, config, shape, threads }: ProcessData): Promise<Pro
   const adamw = await createAdamW();
   const params = adamw.floats(total);
   params.set(initialFlat(config, seed));
-  const sum = adamw.floats(total);
-  const gradients = [sum, ...Array.from({ length: threads - 1 }, () => sharedFloats(total))];
+  const gradients = Array.from({ length: threads }, () => adamw.floats(total));
   const moments = { moment1: adamw.floats(total), moment2: adamw.floats(total) };
   const ranges = rangesOf(config, 0.75, 0.05).map((range) => ({
     ...range,
@@ -70,11 +68,8 @@ async function start({ kind, config, shape, threads }: ProcessData): Promise<Pro
     const begun = performance.now();
     const losses = await Promise.all(workers.map((worker) => worker.call('step')));
     const computed = performance.now();
-    for (const other of gradients.slice(1)) {
-      for (let i = 0; i < total; i++) sum[i]! += other[i]!;
-    }
-    for (let i = 0; i < total; i++) sum[i]! /= threads;
-    adamw.step({ params, gradients: sum, ...moments }, ranges, ++steps);
+    adamw.average(gradients);
+    adamw.step({ params, gradients: gradients[0]!, ...moments }, ranges, ++steps);
     const ended = performance.now();
     const loss = losses.reduce<number>((a, b) => a + Number(b), 0) / threads;
     if (!Number.isFinite(loss)) throw new Error(`the loss is ${String(loss)}`);

@@ -10,7 +10,7 @@ import { disposeGradients, lossAndGradients } from '../model/gradients.ts';
 import { forwardClassify } from '../model/hicmae.ts';
 import { smoothTargets, softTargetCrossEntropy } from '../model/losses.ts';
 import type { Modality } from '../model/params.ts';
-import { slotsOf, tensorsOf } from '../train/flat-params.ts';
+import { readGradients, slotsOf, tensorsOf } from '../train/flat-params.ts';
 import { keepSome } from '../train/sampler.ts';
 import type { SharedFloats } from '../train/shared-array.ts';
 import { serve } from '../train/threads.ts';
@@ -68,7 +68,7 @@ const targets = smoothTargets(
   0.1,
 );
 
-function step(): number {
+async function step(): Promise<number> {
   const { batch, videoTokens, audioTokens } = shape;
   const params = tensorsOf(flat, slots);
   const video = tensor3d(clips.video.values, [batch, videoTokens, patchLength(config, 'video')]);
@@ -83,11 +83,7 @@ function step(): number {
     );
     return softTargetCrossEntropy(logits, tensor2d(targets, logits.shape));
   });
-  for (const { name, offset, length } of slots) {
-    const slope = result.gradients[name];
-    if (slope) gradients.set(slope.dataSync<'float32'>(), offset);
-    else gradients.fill(0, offset, offset + length);
-  }
+  await readGradients(result.gradients, slots, gradients);
   const loss = result.loss.dataSync()[0] ?? NaN;
   disposeGradients(result);
   dispose([params, video, audio]);

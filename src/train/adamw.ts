@@ -1,4 +1,5 @@
 // AdamW over one flat array, in the order of PyTorch's update: decay, moments, bias-corrected step.
+import { assert } from '../base/assert.ts';
 import { Problem } from '../base/errors.ts';
 import { createHeap } from '../ops/wasm/heap.ts';
 import { loadKernels } from '../ops/wasm/module.ts';
@@ -26,6 +27,13 @@ export interface AdamW {
   /** Zeros that every thread sees and `step` reaches. */
   floats(length: number): SharedFloats;
   /**
+   * Averages gradients of several threads into the first of them; all are of `floats`.
+   * @returns the squares' sum of the average
+   */
+  average(gradients: readonly SharedFloats[]): number;
+  /** average += share * (params - average); both are of `floats`. */
+  follow(average: SharedFloats, params: SharedFloats, share: number): void;
+  /**
    * One update in place of params and both moments; all four arrays are of `floats`.
    * @param step counts from 1
    */
@@ -51,6 +59,16 @@ export async function createAdamW(): Promise<AdamW> {
   const { exports } = loaded.kernels;
   return {
     floats: (length) => heap.floats(heap.allocate(4 * length), length).fill(0),
+    average(gradients) {
+      const [sum, ...others] = gradients;
+      assert(sum, 'no gradients to average');
+      for (const { byteOffset } of others)
+        exports.add(sum.byteOffset, byteOffset, sum.byteOffset, sum.length);
+      return exports.scaleAndSquare(sum.byteOffset, 1 / gradients.length, sum.length);
+    },
+    follow(average, params, share) {
+      exports.approach(average.byteOffset, params.byteOffset, share, average.length);
+    },
     step({ params, gradients, moment1, moment2 }, ranges, step, options = officialAdamW) {
       const { beta1, beta2, epsilon } = options;
       const correction1 = 1 - beta1 ** step;

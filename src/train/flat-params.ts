@@ -1,9 +1,10 @@
 // All parameters as one flat array, so that threads share them and the optimizer is one loop.
-import { tensor } from '@tensorflow/tfjs-core';
+import { backend, tensor } from '@tensorflow/tfjs-core';
 import { random } from '../base/random.ts';
 import type { HicmaeConfig } from '../model/config.ts';
 import { initParams, parameterShapes } from '../model/params.ts';
 import type { Params } from '../model/params.ts';
+import { WasmBackend } from '../ops/wasm/backend.ts';
 import { sharedFloats } from './shared-array.ts';
 import type { SharedFloats } from './shared-array.ts';
 
@@ -45,7 +46,32 @@ export function tensorsOf(flat: Float32Array, slots: readonly Slot[]): Params {
   return Object.fromEntries(
     slots.map(({ name, shape, offset, length }) => [
       name,
-      tensor(flat.slice(offset, offset + length), [...shape], 'float32'),
+      // No copy: both backends that train make their own at once, or before the step ends.
+      tensor(flat.subarray(offset, offset + length), [...shape], 'float32'),
     ]),
   );
+}
+
+/** Gradients into one flat array; parameters without one get zeros. */
+export async function readGradients(
+  gradients: Params,
+  slots: readonly Slot[],
+  into: Float32Array,
+): Promise<void> {
+  const current: unknown = backend();
+  // A GPU answers later, so it is asked for all at once.
+  const reads: Promise<void>[] = [];
+  for (const { name, offset, length } of slots) {
+    const gradient = gradients[name];
+    if (!gradient) into.fill(0, offset, offset + length);
+    else if (current instanceof WasmBackend) into.set(current.view(gradient), offset);
+    else {
+      reads.push(
+        gradient.data<'float32'>().then((values) => {
+          into.set(values, offset);
+        }),
+      );
+    }
+  }
+  await Promise.all(reads);
 }

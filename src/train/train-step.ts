@@ -1,7 +1,7 @@
 // One thread's share of a training step: encode faces and voices once, then three losses on what was encoded.
 // Faces alone, voices alone and pairs are all trained every step: this is the modality dropout.
-import { clone, dispose, getBackend, keep, tensor2d, tensor3d } from '@tensorflow/tfjs-core';
-import type { Scalar, Tensor, Tensor2D } from '@tensorflow/tfjs-core';
+import { clone, dispose, keep, tensor2d, tensor3d } from '@tensorflow/tfjs-core';
+import type { Scalar, Tensor2D } from '@tensorflow/tfjs-core';
 import { classify } from '../model/classifier.ts';
 import type { HicmaeConfig } from '../model/config.ts';
 import { patchLength, tokenCount } from '../model/embed.ts';
@@ -12,7 +12,7 @@ import { disposeGradients, lossAndGradients } from '../model/gradients.ts';
 import { smoothTargets, softTargetCrossEntropy, weightedSum } from '../model/losses.ts';
 import { faceAugmentation, facePatcher } from './face-augment.ts';
 import type { FaceSet } from './faces.ts';
-import { tensorsOf } from './flat-params.ts';
+import { readGradients, tensorsOf } from './flat-params.ts';
 import type { Slot } from './flat-params.ts';
 import { keepSome, sampler, streamOf } from './sampler.ts';
 import type { SamplerOptions } from './sampler.ts';
@@ -217,27 +217,4 @@ export function trainStep(
       voices: [...drawn.voices],
     };
   };
-}
-
-/** Gradients into one flat array; parameters without one get zeros. */
-async function readGradients(
-  slopes: Readonly<Record<string, Tensor>>,
-  slots: readonly Slot[],
-  into: Float32Array,
-): Promise<void> {
-  // A GPU answers later, so it is asked for all at once; on the CPU that would hold a copy of all at once.
-  const together = getBackend() === 'webgpu';
-  const reads: Promise<void>[] = [];
-  for (const { name, offset, length } of slots) {
-    const slope = slopes[name];
-    if (!slope) into.fill(0, offset, offset + length);
-    else if (together) {
-      reads.push(
-        slope.data<'float32'>().then((values) => {
-          into.set(values, offset);
-        }),
-      );
-    } else into.set(slope.dataSync<'float32'>(), offset);
-  }
-  await Promise.all(reads);
 }

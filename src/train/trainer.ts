@@ -9,7 +9,6 @@ import type { RunArrays, RunState } from './checkpoint.ts';
 import { slotsOf } from './flat-params.ts';
 import { scoreClassification } from './metrics.ts';
 import { cosineAt } from './schedule.ts';
-import { sharedFloats } from './shared-array.ts';
 import { spread, startThread } from './threads.ts';
 import type { Thread } from './threads.ts';
 import type { StepLosses, StepOptions } from './train-step.ts';
@@ -129,7 +128,7 @@ export async function train(job: TrainerJob): Promise<TrainingEnd> {
   const { total } = slotsOf(config);
   const adamw = await createAdamW();
   const params = adamw.floats(total);
-  const average = sharedFloats(total);
+  const average = adamw.floats(total);
   const arrays = {
     params,
     average,
@@ -149,8 +148,7 @@ export async function train(job: TrainerJob): Promise<TrainingEnd> {
     average.set(params);
   }
   const groups = rangesOf(config, options.layerDecay, options.weightDecay);
-  const sum = adamw.floats(total);
-  const gradients = [sum, ...Array.from({ length: options.threads - 1 }, () => sharedFloats(total))];
+  const gradients = Array.from({ length: options.threads }, () => adamw.floats(total));
   const threads = gradients.map((own, thread) => {
     const threadData: TrainThreadData = {
       config,
@@ -216,13 +214,7 @@ export async function train(job: TrainerJob): Promise<TrainingEnd> {
         },
         Math.min(at, options.steps),
       );
-      for (const other of gradients.slice(1)) for (let i = 0; i < total; i++) sum[i]! += other[i]!;
-      let square = 0;
-      for (let i = 0; i < total; i++) {
-        const g = sum[i]! / options.threads;
-        sum[i] = g;
-        square += g * g;
-      }
+      const square = adamw.average(gradients);
       const face = mean(losses.map((part) => part.face));
       const voice = mean(losses.map((part) => part.voice));
       const pair = mean(losses.map((part) => part.pair));
@@ -237,10 +229,10 @@ export async function train(job: TrainerJob): Promise<TrainingEnd> {
         );
       }
       const ranges = groups.map((group) => ({ ...group, learningRate: group.learningRate * learningRate }));
-      adamw.step({ ...arrays, gradients: sum }, ranges, step + 1);
+      adamw.step({ ...arrays, gradients: gradients[0]! }, ranges, step + 1);
       // The average follows quickly at first, so that it never holds on to the initial values.
       const keep = Math.min(options.averageDecay, (step + 1) / (step + 10));
-      for (let i = 0; i < total; i++) average[i] = keep * average[i]! + (1 - keep) * params[i]!;
+      adamw.follow(average, params, 1 - keep);
       step++;
       const stepMs = performance.now() - started;
       log({

@@ -53,6 +53,11 @@ export class WasmBackend extends MathBackendCPU {
     return data.pointer;
   }
 
+  /** A float32 tensor's numbers where they lie; valid until it is disposed of. */
+  view(tensor: TensorInfo): Float32Array {
+    return this.heap.floats(this.pointerOf(tensor), sizeOf(tensor.shape));
+  }
+
   override write(values: backend_util.BackendValues, shape: number[], dtype: DataType): DataId {
     if (dtype !== 'float32') return super.write(values, shape, dtype);
     const dataId = {};

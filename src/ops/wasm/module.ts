@@ -27,7 +27,9 @@ export type KernelExports = Record<
   | 'attentionGradScratchBytes'
   | 'gatherRows'
   | 'scatterRows'
-  | 'adamw',
+  | 'adamw'
+  | 'approach'
+  | 'scaleAndSquare',
   Numeric
 >;
 

@@ -8,7 +8,7 @@ import { JOB_BYTES, awaitJob, awaitParts, finishPart, generation, jobKernel, ope
 
 export { usePool } from './pool';
 export { gemmScratchBytes } from './gemm';
-export { adamw, gatherRows, scaleGroups, scatterRows } from './pointwise';
+export { adamw, approach, gatherRows, scaleAndSquare, scaleGroups, scatterRows } from './pointwise';
 export { columnSum, layerNormGrad, tokenMean } from './norm';
 export { attentionGradScratchBytes, attentionScratchBytes } from './attention';
 

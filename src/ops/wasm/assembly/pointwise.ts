@@ -1,7 +1,7 @@
 // Number by number: GELU in its exact form, x * Phi(x), and its gradient; sums, scales, rows copied, AdamW.
 import { roundUp } from './pack';
 import { argument, integer, partCount, partsFor, setArgument } from './pool';
-import { erf4, exp4, madd } from './simd';
+import { erf4, exp4, madd, sumLanes } from './simd';
 
 @inline
 function gelu4(x: v128): v128 {
@@ -139,5 +139,47 @@ export function adamw(
     store<f32>(moment1 + j, m);
     store<f32>(moment2 + j, v);
     store<f32>(params + j, load<f32>(params + j) * keep - (stepSize * m) / (sqrt<f32>(v) / root + epsilon));
+  }
+}
+
+/** x = by * x, n numbers; answers the sum of the new squares. */
+export function scaleAndSquare(x: usize, by: f32, n: i32): f64 {
+  const by4 = f32x4.splat(by);
+  const whole = (<usize>n & ~3) << 2;
+  const end = (<usize>n) << 2;
+  let total: f64 = 0;
+  let j: usize = 0;
+  while (j < whole) {
+    // Sums in single precision stay short.
+    const stop = min(whole, j + 1024);
+    let s = f32x4.splat(0);
+    for (; j < stop; j += 16) {
+      const y = f32x4.mul(v128.load(x + j), by4);
+      v128.store(x + j, y);
+      s = madd(y, y, s);
+    }
+    total += <f64>sumLanes(s);
+  }
+  for (; j < end; j += 4) {
+    const y = load<f32>(x + j) * by;
+    store<f32>(x + j, y);
+    total += <f64>y * <f64>y;
+  }
+  return total;
+}
+
+/** y += share * (x - y), n numbers. */
+export function approach(y: usize, x: usize, share: f32, n: i32): void {
+  const share4 = f32x4.splat(share);
+  const whole = (<usize>n & ~3) << 2;
+  const end = (<usize>n) << 2;
+  let j: usize = 0;
+  for (; j < whole; j += 16) {
+    const old = v128.load(y + j);
+    v128.store(y + j, madd(share4, f32x4.sub(v128.load(x + j), old), old));
+  }
+  for (; j < end; j += 4) {
+    const old = load<f32>(y + j);
+    store<f32>(y + j, old + share * (load<f32>(x + j) - old));
   }
 }
