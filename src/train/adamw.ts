@@ -53,7 +53,8 @@ export interface AdamW {
 /** @throws Problem where Node has no WebAssembly SIMD, or later when 4 GiB are full */
 export async function createAdamW(): Promise<AdamW> {
   const heap = createHeap();
-  const loaded = await loadKernels(heap, [], true);
+  // Plain kernels: memory is the limit here, and whether Node's flag for fused ones is set yet must not change a run.
+  const loaded = await loadKernels(heap, [], false);
   if (!loaded)
     throw new Problem('worker-failed', 'This Node has no WebAssembly SIMD; use Node 20.19 or newer.');
   const { exports } = loaded.kernels;
