@@ -16,8 +16,11 @@ export interface GoldenBrowser {
 const startLimitMs = 120_000;
 const runLimitMs = 1_800_000;
 
-/** Starts server and browser; `close` ends both. */
-export async function openGoldenBrowser(): Promise<GoldenBrowser> {
+/**
+ * Starts server and browser; `close` ends both.
+ * @param half see runInPage
+ */
+export async function openGoldenBrowser(half: boolean): Promise<GoldenBrowser> {
   const executablePath = requireChromium();
   const cacheDir = await mkdtemp(join(tmpdir(), 'golden-vite-'));
   const server = await createServer({
@@ -66,11 +69,11 @@ export async function openGoldenBrowser(): Promise<GoldenBrowser> {
       run: (fileName, fixture) =>
         withTimeout(
           page.evaluate(
-            async ([name, data, path]) => {
+            async ([name, data, path, halved]) => {
               const module = (await import(/* @vite-ignore */ path)) as typeof import('./golden-page.ts');
-              return module.runInPage(name, data);
+              return module.runInPage(name, data, halved);
             },
-            [fileName, fixture, '/src/testing/golden-page.ts'] as const,
+            [fileName, fixture, '/src/testing/golden-page.ts', half] as const,
           ),
           runLimitMs,
           `${fileName} did not end in the page`,

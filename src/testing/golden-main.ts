@@ -1,4 +1,4 @@
-// `npm run golden -- [DIR] [--backend cpu|wasm|webgpu] [--only NAME]`: the code against fixtures of the official one.
+// `npm run golden -- [DIR] [--backend cpu|wasm|webgpu] [--only NAME] [--half]`: the code against fixtures of the official one.
 import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
@@ -12,6 +12,7 @@ import type { Comparison, GoldenCheck } from './golden.ts';
 interface Options {
   readonly backend: 'cpu' | 'wasm' | 'webgpu';
   readonly only?: string;
+  readonly half?: boolean;
 }
 
 interface Outcome {
@@ -124,7 +125,10 @@ function report({ fileName, comparisons, failure, seconds }: Outcome): boolean {
   return misses.length === 0;
 }
 
-async function main(folder: string, { backend, only }: Options): Promise<boolean> {
+async function main(folder: string, { backend, only, half = false }: Options): Promise<boolean> {
+  if (half && backend !== 'webgpu') {
+    throw new Problem('unsupported-file', '--half is for --backend webgpu: only it has 16-bit products');
+  }
   const fileNames = await listFixtures(folder, only);
   const checks = await loadChecks();
   const leftOut: string[] = [];
@@ -153,7 +157,7 @@ async function main(folder: string, { backend, only }: Options): Promise<boolean
   printRow(header);
   let passed = planned.length > 0;
   if (backend === 'webgpu' && planned.length > 0) {
-    const browser = await openGoldenBrowser();
+    const browser = await openGoldenBrowser(half);
     try {
       for (const { fileName } of planned) {
         const outcome = await runOne(folder, fileName, (fixture) => browser.run(fileName, fixture));
@@ -188,6 +192,10 @@ const command = new Command('golden')
       .default('wasm'),
   )
   .option('--only <name>', 'one fixture, with or without .json')
+  .option(
+    '--half',
+    "webgpu's products in 16-bit floats: prints how far they are off (and misses the tolerances)",
+  )
   .action(async (folder: string, options: Options) => {
     const passed = await main(folder, options).catch((error: unknown) => {
       console.error(`golden: ${toProblem(error).message}`);

@@ -9,8 +9,13 @@ const checks = [finetuneCheck, finetuneGradsCheck];
 
 let started = false;
 
-/** Runs a fixture on webgpu. @throws Problem when there is no adapter, no kernels, or the fixture is not covered */
-export async function runInPage(fileName: string, fixture: unknown): Promise<Comparison[]> {
+/**
+ * Runs a fixture on webgpu.
+ * @param half products in 16-bit floats, to see their error; forward only
+ * @throws Problem when there is no adapter, no kernels, or the
+ *   fixture is not covered
+ */
+export async function runInPage(fileName: string, fixture: unknown, half: boolean): Promise<Comparison[]> {
   const adapter = 'gpu' in navigator ? await navigator.gpu.requestAdapter() : null;
   if (adapter === null) {
     throw new Problem(
@@ -19,8 +24,11 @@ export async function runInPage(fileName: string, fixture: unknown): Promise<Com
     );
   }
   if (!started) {
-    const reason = await startWebgpuBackend(adapter);
+    const reason = await startWebgpuBackend(adapter, { half });
     if (!reason.includes('own kernels')) throw new Problem('worker-failed', reason);
+    if (half && !reason.includes('16-bit')) {
+      throw new Problem('worker-failed', `${reason}: no 16-bit floats (shader-f16) here; leave --half out`);
+    }
     started = true;
   }
   const check = checks.find((one) => one.covers(fileName));

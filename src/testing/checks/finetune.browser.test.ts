@@ -10,7 +10,7 @@ it.each([
   ['finetune_micro_tanh3.json', 31],
 ])('webgpu: %s', async (fileName, count) => {
   const answer = await fetch(new URL(`../golden/${fileName}`, import.meta.url));
-  const comparisons = await runInPage(fileName, await answer.json());
+  const comparisons = await runInPage(fileName, await answer.json(), false);
   expect(comparisons.filter((comparison) => !holds(comparison))).toEqual([]);
   expect(comparisons).toHaveLength(count);
   expect(memory().numTensors - constantCount()).toBe(0);
