@@ -57,7 +57,9 @@ function finish(report: Report, options: CommonOptions, partial: boolean): void 
     say('\nA part only: no documents written (--docs FOLDER writes them).');
     return;
   }
-  const words = process.argv.slice(2).filter((word, i, all) => word !== '--docs' && all[i - 1] !== '--docs');
+  // Where the numbers went is nobody's business.
+  const isFolder = (word: string | undefined): boolean => word === '--docs' || word === '--json';
+  const words = process.argv.slice(2).filter((word, i, all) => !isFolder(word) && !isFolder(all[i - 1]));
   say(`\nWritten: ${writeDocs(report, `npm run bench -- ${words.join(' ')}`, folder).join(', ')}`);
 }
 
