@@ -5,6 +5,7 @@ import { Problem } from '../base/errors.ts';
 import { sizes } from '../model/config.ts';
 import type { SizeName } from '../model/config.ts';
 import { whole } from '../train/options.ts';
+import { benchGpu } from './gpu.ts';
 import { benchInference } from './inference.ts';
 import type { ContenderBackend } from './page/protocol.ts';
 import { plainTable, writeDocs } from './report.ts';
@@ -111,13 +112,33 @@ const scaling = command('scaling', 'A forward pass against tokens and batch: our
   },
 );
 
+interface GpuCommand extends CommonOptions {
+  readonly sizes?: SizeName[];
+}
+
+const gpu = command('gpu', 'A forward pass in Node on a GPU (Dawn): 32 and 16 bits.')
+  .option('--sizes <names>', 'among micro,nano,tiny,small,base', parseSizes)
+  .action(async (options: GpuCommand) => {
+    const quick = options.quick === true;
+    const report = await benchGpu({
+      rounds: options.rounds,
+      sizes: options.sizes ?? (quick ? ['micro'] : ['tiny', 'small', 'base']),
+      productSize: quick ? 512 : 4096,
+      say,
+    });
+    finish(report, options, quick || options.sizes !== undefined);
+    // Dawn keeps Node alive.
+    process.exit();
+  });
+
 const program = new Command('npm run bench --')
   .description('Measures speed and memory against peers, in turn, on this machine.')
   .showHelpAfterError()
   .addCommand(inference)
   .addCommand(training)
   .addCommand(startup)
-  .addCommand(scaling);
+  .addCommand(scaling)
+  .addCommand(gpu);
 
 try {
   await program.parseAsync();

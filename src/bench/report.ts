@@ -14,7 +14,7 @@ export interface Table {
   readonly notes: readonly string[];
 }
 
-export type CommandName = 'inference' | 'training' | 'startup' | 'scaling';
+export type CommandName = 'inference' | 'training' | 'startup' | 'scaling' | 'gpu';
 
 /** One command's outcome. */
 export interface Report {
@@ -92,7 +92,7 @@ function section({ command, facts, tables, figure }: Report, commandLine: string
   ].join('\n');
 }
 
-const order: readonly CommandName[] = ['inference', 'training', 'scaling', 'startup'];
+const order: readonly CommandName[] = ['inference', 'gpu', 'training', 'scaling', 'startup'];
 const opening = [
   '# Measurements',
   '',
