@@ -39,20 +39,23 @@ export async function chooseBackend(
 }
 
 async function start(name: BackendName, wanted: BackendName | 'auto', threadCount: number): Promise<Attempt> {
+  let late = false;
   try {
     const attempt =
       name === 'webgpu'
-        ? startWebgpu(wanted === 'webgpu')
+        ? startWebgpu(wanted === 'webgpu', () => late)
         : name === 'wasm'
           ? startWasm(threadCount)
           : startCpu();
     return await withTimeout(attempt, startLimitMs, 'it did not start');
   } catch (error) {
+    late = true;
     return refused(`${name}: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 
-async function startWebgpu(byName: boolean): Promise<Attempt> {
+/** @param isLate whether another backend was taken meanwhile, which this one must not replace */
+async function startWebgpu(byName: boolean, isLate: () => boolean): Promise<Attempt> {
   // Typed as always there, but not every browser has it.
   const gpu = navigator.gpu as GPU | undefined;
   if (gpu === undefined) return refused('webgpu: not offered by this browser');
@@ -62,6 +65,7 @@ async function startWebgpu(byName: boolean): Promise<Attempt> {
   const software = isSoftware(adapter.info);
   // wasm is faster than a GPU played by the CPU.
   if (software && !byName) return refused(`webgpu: only a software adapter (${adapterName(adapter.info)})`);
+  if (isLate()) return refused('webgpu: too late');
   const detail = await startWebgpuBackend(adapter);
   return { started: true, detail: `${detail}${software ? ', a software adapter: slow' : ''}` };
 }
