@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium } from 'playwright';
 import { createServer } from 'vite';
+import { Problem } from '../base/errors.ts';
 import { withTimeout } from '../base/timeout.ts';
 import { chromiumArgs, requireChromium } from '../train/chromium.ts';
 import type { Comparison } from './golden.ts';
@@ -11,6 +12,12 @@ import type { Comparison } from './golden.ts';
 export interface GoldenBrowser {
   run(fileName: string, fixture: unknown): Promise<Comparison[]>;
   close(): Promise<void>;
+}
+
+/** What the page said to the user, without the way that it took here. */
+function inPlainWords(error: unknown): never {
+  const said = /^page\.evaluate: Problem: (.*)$/m.exec(error instanceof Error ? error.message : '');
+  throw said?.[1] === undefined ? error : new Problem('worker-failed', said[1]);
 }
 
 const startLimitMs = 120_000;
@@ -68,13 +75,15 @@ export async function openGoldenBrowser(half: boolean): Promise<GoldenBrowser> {
     return {
       run: (fileName, fixture) =>
         withTimeout(
-          page.evaluate(
-            async ([name, data, path, halved]) => {
-              const module = (await import(/* @vite-ignore */ path)) as typeof import('./golden-page.ts');
-              return module.runInPage(name, data, halved);
-            },
-            [fileName, fixture, '/src/testing/golden-page.ts', half] as const,
-          ),
+          page
+            .evaluate(
+              async ([name, data, path, halved]) => {
+                const module = (await import(/* @vite-ignore */ path)) as typeof import('./golden-page.ts');
+                return module.runInPage(name, data, halved);
+              },
+              [fileName, fixture, '/src/testing/golden-page.ts', half] as const,
+            )
+            .catch(inPlainWords),
           runLimitMs,
           `${fileName} did not end in the page`,
         ),
