@@ -2,6 +2,7 @@
 import { getBackend, backend as currentBackend, ready, setBackend } from '@tensorflow/tfjs-core';
 import { Problem } from '../base/errors.ts';
 import { withTimeout } from '../base/timeout.ts';
+import { adapterName, isSoftware } from '../ops/webgpu/adapter.ts';
 import type { BackendChoice, BackendName } from './protocol.ts';
 import { browserHelpers } from './wasm-helpers.ts';
 
@@ -61,10 +62,10 @@ async function startWebgpu(byName: boolean, isLate: () => boolean): Promise<Atte
   if (gpu === undefined) return refused('webgpu: not offered by this browser');
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
   if (adapter === null) return refused('webgpu: no adapter');
-  const { adapterName, isSoftware, startWebgpuBackend } = await import('../ops/webgpu/backend.ts');
   const software = isSoftware(adapter.info);
   // wasm is faster than a GPU played by the CPU.
   if (software && !byName) return refused(`webgpu: only a software adapter (${adapterName(adapter.info)})`);
+  const { startWebgpuBackend } = await import('../ops/webgpu/backend.ts');
   if (isLate()) return refused('webgpu: too late');
   const detail = await startWebgpuBackend(adapter);
   return { started: true, detail: `${detail}${software ? ', a software adapter: slow' : ''}` };

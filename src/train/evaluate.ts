@@ -16,7 +16,7 @@ import { progress } from './progress.ts';
 import { streamOf } from './sampler.ts';
 import { spread, startThread } from './threads.ts';
 import type { Thread } from './threads.ts';
-import { backendOptions, chooseTrainBackend } from './webgpu.ts';
+import { backendOption, chooseTrainBackend } from './webgpu.ts';
 import type { BackendOption } from './webgpu.ts';
 import type { TrainReply, TrainRequest, TrainThreadData } from './train-worker.ts';
 import { sharedFloats } from './shared-array.ts';
@@ -303,14 +303,7 @@ export function evaluateCommand(say: (line: string) => void): Command {
     .option('--json <file>', 'also write the scores to this file')
     .option('--seed <number>', 'decides which face goes with which voice in --pairs', whole(0, 2 ** 31), 1)
     .option('--threads <count>', 'worker threads', whole(1, 64), Math.min(2, availableParallelism()))
-    .addOption(
-      new Option(
-        '--backend <name>',
-        'auto: a GPU through WebGPU where there is a real one, else wasm on the CPU',
-      )
-        .choices(backendOptions)
-        .default('auto'),
-    )
+    .addOption(backendOption())
     .addOption(
       new Option(
         '--align <how>',

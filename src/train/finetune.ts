@@ -10,7 +10,7 @@ import { sizes } from '../model/config.ts';
 import type { HicmaeConfig, SizeName } from '../model/config.ts';
 import { emotions } from '../model/labels.ts';
 import { startBackend } from './backend.ts';
-import { backendOptions, chooseTrainBackend } from './webgpu.ts';
+import { backendOption, chooseTrainBackend } from './webgpu.ts';
 import type { BackendOption } from './webgpu.ts';
 import { checkpointPath, readCheckpoint } from './checkpoint.ts';
 import { initialFlat } from './flat-params.ts';
@@ -286,14 +286,7 @@ export function finetuneCommand(say: (line: string) => void): Command {
     )
     .option('--seed <number>', 'decides everything random', whole(0, 2 ** 31), 1)
     .option('--threads <count>', 'worker threads', whole(1, 64), Math.min(2, availableParallelism()))
-    .addOption(
-      new Option(
-        '--backend <name>',
-        'auto: a GPU through WebGPU where there is a real one, else wasm on the CPU',
-      )
-        .choices(backendOptions)
-        .default('auto'),
-    )
+    .addOption(backendOption())
     .addOption(
       new Option(
         '--align <how>',

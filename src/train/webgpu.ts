@@ -1,11 +1,19 @@
 // WebGPU in Node, through Dawn (the package `webgpu`), for training on a real GPU; and whether there is one.
-import { adapterName, isSoftware, startWebgpuBackend } from '../ops/webgpu/backend.ts';
+import { Option } from 'commander';
+import { adapterName, isSoftware } from '../ops/webgpu/adapter.ts';
+import { startWebgpuBackend } from '../ops/webgpu/backend.ts';
 import { Problem } from '../base/errors.ts';
 import { withTimeout } from '../base/timeout.ts';
 
 /** What `--backend` says. */
-export const backendOptions = ['auto', 'webgpu', 'wasm'] as const;
+const backendOptions = ['auto', 'webgpu', 'wasm'] as const;
 export type BackendOption = (typeof backendOptions)[number];
+
+/** The option of every command that computes with the model. */
+export function backendOption(): Option {
+  const meaning = 'auto: a GPU through WebGPU where there is a real one, else wasm on the CPU';
+  return new Option('--backend <name>', meaning).choices(backendOptions).default('auto');
+}
 
 export interface TrainBackend {
   readonly name: 'webgpu' | 'wasm';

@@ -9,6 +9,7 @@ import {
   setBackend,
 } from '@tensorflow/tfjs-core';
 import { Problem } from '../../base/errors.ts';
+import { adapterName } from './adapter.ts';
 import { registerWebgpuKernels } from './register.ts';
 import type { WebgpuKernelOptions } from './register.ts';
 
@@ -52,16 +53,4 @@ export async function startWebgpuBackend(
   env().set('WEBGPU_CPU_FORWARD', false);
   const { reason } = await registerWebgpuKernels(options);
   return `webgpu: ${name}, ${reason}`;
-}
-
-/** What the adapter calls itself. */
-export function adapterName(info: GPUAdapterInfo): string {
-  const parts = [info.vendor, info.architecture].filter((part) => part !== '');
-  return parts.length > 0 ? parts.join(' ') : info.description || 'unnamed adapter';
-}
-
-/** Whether the CPU plays the GPU: slower than our wasm kernels are. */
-export function isSoftware(info: GPUAdapterInfo): boolean {
-  const text = `${info.vendor} ${info.architecture} ${info.device} ${info.description}`;
-  return info.isFallbackAdapter || /swiftshader|llvmpipe|lavapipe|basic render/i.test(text);
 }

@@ -5,6 +5,7 @@ import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
 import { assert } from '../../base/assert.ts';
 import type { KernelName } from '../kernels.ts';
 import { attentionGrad } from './attention-grad.ts';
+import { isSoftware } from './adapter.ts';
 import { attention, crossPacking, selfPacking } from './attention.ts';
 import type { AttentionTile, Packing } from './attention.ts';
 import { chooseTile, gemm } from './gemm.ts';
@@ -236,7 +237,7 @@ let inPlace = false;
  * Registers the kernels for the backend `webgpu`, which must be initialized (`await setBackend('webgpu')`) but need not
  * be the current one. A later call only sets the options anew. Never rejects: where it declines, the composite ops
  * remain. The optional device features (`shader-f16`, `subgroups`) are there only on a device that asked for them; tfjs'
- * own does not, see startWebgpuDevice in device.ts.
+ * own does not, see startWebgpuBackend in backend.ts.
  * @returns the reason reads, for example, "own kernels", "own kernels, subgroups, 16-bit products"
  */
 // eslint-disable-next-line @typescript-eslint/require-await -- one signature with the other backends' registrations
@@ -265,8 +266,7 @@ export async function registerWebgpuKernels(options: WebgpuKernelOptions = {}): 
 
 /** Whether the backend's GPU is played by the CPU. */
 export function playedByCpu({ adapterInfo }: WebGPUBackend): boolean {
-  const { vendor = '', architecture = '' } = adapterInfo as unknown as Partial<GPUAdapterInfo>;
-  return /swiftshader|llvmpipe|software/i.test(`${vendor} ${architecture}`);
+  return isSoftware(adapterInfo as unknown as GPUAdapterInfo);
 }
 
 function traitsOf(backend: WebGPUBackend, options: WebgpuKernelOptions): Traits {
