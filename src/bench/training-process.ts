@@ -3,10 +3,10 @@
 import type { HicmaeConfig } from '../model/config.ts';
 import { startBackend } from '../train/backend.ts';
 import { createAdamW } from '../train/adamw.ts';
-import { initialFlat, slotsOf } from '../train/flat-params.ts';
+import { parameterGroups, parameterShapes } from '../model/params.ts';
+import { initialFlat, rangesOf, slotsOf } from '../train/flat-params.ts';
 import { startThread } from '../train/threads.ts';
 import type { Thread } from '../train/threads.ts';
-import { rangesOf } from '../train/trainer.ts';
 import type { Shape } from './flops.ts';
 import { peakResidentBytes } from './machine.ts';
 import type { ThreadData, ThreadReply, ThreadRequest, TrainingKind } from './training-thread.ts';
@@ -42,13 +42,13 @@ let oneStep: () => Promise<ProcessReply>;
 
 async function start({ kind, config, shape, threads }: ProcessData): Promise<ProcessReply> {
   await startBackend();
-  const { total } = slotsOf(config);
+  const { slots, total } = slotsOf(parameterShapes(config));
   const adamw = await createAdamW();
   const params = adamw.floats(total);
   params.set(initialFlat(config, seed));
   const gradients = Array.from({ length: threads }, () => adamw.floats(total));
   const moments = { moment1: adamw.floats(total), moment2: adamw.floats(total) };
-  const ranges = rangesOf(config, 0.75, 0.05).map((range) => ({
+  const ranges = rangesOf(slots, parameterGroups(config, 0.75), 0.05).map((range) => ({
     ...range,
     learningRate: range.learningRate * learningRate,
   }));

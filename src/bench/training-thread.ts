@@ -9,6 +9,7 @@ import { patchLength, tokenCount } from '../model/embed.ts';
 import { disposeGradients, lossAndGradients } from '../model/gradients.ts';
 import { forwardClassify } from '../model/hicmae.ts';
 import { smoothTargets, softTargetCrossEntropy } from '../model/losses.ts';
+import { parameterShapes } from '../model/params.ts';
 import type { Modality } from '../model/params.ts';
 import { readGradients, slotsOf, tensorsOf } from '../train/flat-params.ts';
 import { keepSome } from '../train/sampler.ts';
@@ -34,7 +35,7 @@ export type ThreadRequest = 'start' | 'step';
 export type ThreadReply = string | number;
 
 const { kind, config, shape, seed, params: flat, gradients } = workerData as ThreadData;
-const { slots } = slotsOf(config);
+const { slots } = slotsOf(parameterShapes(config));
 const source = random(seed);
 
 /** Stochastic depth as in the official fine-tuning. */

@@ -7,6 +7,7 @@ import { sizes } from '../model/config.ts';
 import type { HicmaeConfig, SizeName } from '../model/config.ts';
 import { tokenCount } from '../model/embed.ts';
 import { startBackend } from '../train/backend.ts';
+import { parameterShapes } from '../model/params.ts';
 import { initialFlat, slotsOf } from '../train/flat-params.ts';
 import type { AttentionForm } from '../train/onnx-layers.ts';
 import { onnxBlock, onnxModel } from '../train/onnx.ts';
@@ -31,7 +32,7 @@ async function randomWeights(config: HicmaeConfig): Promise<Float32Array<SharedA
   await startBackend();
   const flat = initialFlat(config, seed);
   const source = random(seed + 1);
-  for (const { shape, offset, length } of slotsOf(config).slots) {
+  for (const { shape, offset, length } of slotsOf(parameterShapes(config)).slots) {
     if (shape.length > 1) continue;
     for (let i = offset; i < offset + length; i++) flat[i] = (flat[i] ?? 0) + 0.1 * source.normal();
   }
@@ -59,7 +60,7 @@ export async function makeTask(
   { batch = 1, attention = 'standard' }: { batch?: number; attention?: AttentionForm } = {},
 ): Promise<MadeTask> {
   const flat = await randomWeights(config);
-  const { slots } = slotsOf(config);
+  const { slots } = slotsOf(parameterShapes(config));
   const tensors = Object.fromEntries(
     slots.map(({ name, shape, offset, length }) => [
       name,

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Problem } from '../base/errors.ts';
 import type { ClipSpec } from '../clip/spec.ts';
 import type { HicmaeConfig } from '../model/config.ts';
+import { parameterShapes } from '../model/params.ts';
 import { slotsOf } from './flat-params.ts';
 import { writeWhole } from './cache.ts';
 
@@ -66,7 +67,7 @@ export function readCheckpoint(run: string): { state: RunState; arrays: RunArray
     throw damaged('has no readable header');
   }
   if (state.magic !== magic) throw damaged('is of another format');
-  const { total } = slotsOf(state.config);
+  const { total } = slotsOf(parameterShapes(state.config));
   const body = bytes.subarray(4 + headerLength);
   if (body.length !== total * 16)
     throw damaged(`holds ${String(body.length)} bytes of numbers instead of ${String(total * 16)}`);

@@ -3,6 +3,7 @@
 import { basename, join, resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { emotions } from '../model/labels.ts';
+import { parameterShapes } from '../model/params.ts';
 import type { Manifest } from '../weights/manifest.ts';
 import { packWeights } from '../weights/pack.ts';
 import type { TensorMap } from '../weights/safetensors.ts';
@@ -95,7 +96,7 @@ function ofRun(run: string, weights: 'average' | 'last'): Source {
 
 function tensorsOf(config: Manifest['config'], flat: Float32Array): TensorMap {
   return Object.fromEntries(
-    slotsOf(config).slots.map(({ name, shape, offset, length }) => [
+    slotsOf(parameterShapes(config)).slots.map(({ name, shape, offset, length }) => [
       name,
       { shape, data: flat.slice(offset, offset + length) },
     ]),

@@ -1,10 +1,12 @@
 // All parameters as one flat array, so that threads share them and the optimizer is one loop.
 import { backend, tensor } from '@tensorflow/tfjs-core';
+import { defined } from '../base/assert.ts';
 import { random } from '../base/random.ts';
 import type { HicmaeConfig } from '../model/config.ts';
 import { initParams, parameterShapes } from '../model/params.ts';
-import type { Params } from '../model/params.ts';
+import type { ParameterGroup, ParameterShape, Params } from '../model/params.ts';
 import { WasmBackend } from '../ops/wasm/backend.ts';
+import type { FlatRange } from './adamw.ts';
 import { sharedFloats } from './shared-array.ts';
 import type { SharedFloats } from './shared-array.ts';
 
@@ -16,10 +18,13 @@ export interface Slot {
   readonly length: number;
 }
 
-/** Where every parameter lies, in the official order. */
-export function slotsOf(config: HicmaeConfig): { readonly slots: readonly Slot[]; readonly total: number } {
+/** Where every parameter lies, in the order given. */
+export function slotsOf(shapes: readonly ParameterShape[]): {
+  readonly slots: readonly Slot[];
+  readonly total: number;
+} {
   let total = 0;
-  const slots = parameterShapes(config).map(({ name, shape }) => {
+  const slots = shapes.map(({ name, shape }) => {
     const length = shape.reduce((a, b) => a * b, 1);
     const slot = { name, shape, offset: total, length };
     total += length;
@@ -28,17 +33,33 @@ export function slotsOf(config: HicmaeConfig): { readonly slots: readonly Slot[]
   return { slots, total };
 }
 
-/** Fresh parameters to train from scratch (a backend must be running). */
-export function initialFlat(config: HicmaeConfig, seed: number): SharedFloats {
-  const { slots, total } = slotsOf(config);
-  const flat = sharedFloats(total);
-  const params = initParams(config, random(seed), 'xavier');
+/** Parameters as one flat array; their tensors are disposed of. */
+export function flatten(params: Params, slots: readonly Slot[]): SharedFloats {
+  const last = slots.at(-1);
+  const flat = sharedFloats(last ? last.offset + last.length : 0);
   for (const { name, offset } of slots) {
-    const value = params[name];
-    if (value) flat.set(value.dataSync<'float32'>(), offset);
-    value?.dispose();
+    const value = defined(params[name], `parameter ${name}`);
+    flat.set(value.dataSync<'float32'>(), offset);
+    value.dispose();
   }
   return flat;
+}
+
+/** Fresh parameters to fine-tune from scratch (a backend must be running). */
+export function initialFlat(config: HicmaeConfig, seed: number): SharedFloats {
+  return flatten(initParams(config, random(seed), 'xavier'), slotsOf(parameterShapes(config)).slots);
+}
+
+/** Each parameter's place, learning rate factor and weight decay. */
+export function rangesOf(
+  slots: readonly Slot[],
+  groups: ReadonlyMap<string, ParameterGroup>,
+  weightDecay: number,
+): FlatRange[] {
+  return slots.map(({ name, offset, length }) => {
+    const { lrScale, decayed } = defined(groups.get(name), `group of ${name}`);
+    return { offset, length, learningRate: lrScale, weightDecay: decayed ? weightDecay : 0 };
+  });
 }
 
 /** Tensors of the flat array's present values. The caller disposes of them. */

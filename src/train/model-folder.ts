@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Problem } from '../base/errors.ts';
+import { parameterShapes } from '../model/params.ts';
 import type { Manifest } from '../weights/manifest.ts';
 import { loadWeights } from '../weights/load.ts';
 import { slotsOf } from './flat-params.ts';
@@ -21,7 +22,7 @@ export async function readModel(folder: string): Promise<{ manifest: Manifest; f
       }
     },
   });
-  const { slots, total } = slotsOf(manifest.config);
+  const { slots, total } = slotsOf(parameterShapes(manifest.config));
   const flat = sharedFloats(total);
   for (const { name, offset } of slots) flat.set(tensors[name]?.data ?? [], offset);
   return { manifest, flat };

@@ -12,7 +12,7 @@ import type { HicmaeConfig } from '../model/config.ts';
 import { audioPatches, patchLength, tokenCount, videoPatches } from '../model/embed.ts';
 import { forwardClassify } from '../model/hicmae.ts';
 import { block } from '../model/layers.ts';
-import { initParams } from '../model/params.ts';
+import { initParams, parameterShapes } from '../model/params.ts';
 import type { Modality, Params } from '../model/params.ts';
 import { constantCount } from '../ops/constant.ts';
 import { useBackend } from '../testing/backends.ts';
@@ -54,7 +54,7 @@ function someTensors(config: HicmaeConfig): TensorMap {
 }
 
 function paramsOf(config: HicmaeConfig, tensors: TensorMap): Params {
-  const { slots, total } = slotsOf(config);
+  const { slots, total } = slotsOf(parameterShapes(config));
   const flat = new Float32Array(total);
   for (const { name, offset } of slots) flat.set(tensors[name]?.data ?? [], offset);
   return tensorsOf(flat, slots);
@@ -149,7 +149,7 @@ describe('the exported model', () => {
 
   it.each(forms)("of nano's shipped weights agrees with ours, attention %s", async (attention) => {
     const { manifest, flat } = await readModel('models/nano');
-    const { slots } = slotsOf(manifest.config);
+    const { slots } = slotsOf(parameterShapes(manifest.config));
     const tensors = Object.fromEntries(
       slots.map(({ name, shape, offset, length }) => [
         name,

@@ -2,6 +2,7 @@
 import { workerData } from 'node:worker_threads';
 import { dispose } from '@tensorflow/tfjs-core';
 import type { HicmaeConfig } from '../model/config.ts';
+import { parameterShapes } from '../model/params.ts';
 import { startBackend } from './backend.ts';
 import type { FaceSet } from './faces.ts';
 import { slotsOf, tensorsOf } from './flat-params.ts';
@@ -45,7 +46,7 @@ export type TrainReply =
   | { readonly kind: 'logits'; readonly logits: number[][] };
 
 const data = workerData as TrainThreadData;
-const { slots } = slotsOf(data.config);
+const { slots } = slotsOf(parameterShapes(data.config));
 const step =
   data.step &&
   trainStep(

@@ -1,12 +1,11 @@
 // The training loop: threads compute gradients of their share, the main thread averages them and takes the step.
 import type { ClipSpec } from '../clip/spec.ts';
 import type { HicmaeConfig } from '../model/config.ts';
-import { parameterGroups } from '../model/params.ts';
+import { parameterGroups, parameterShapes } from '../model/params.ts';
 import { createAdamW } from './adamw.ts';
-import type { FlatRange } from './adamw.ts';
 import { readCheckpoint, writeCheckpoint } from './checkpoint.ts';
 import type { RunArrays, RunState } from './checkpoint.ts';
-import { slotsOf } from './flat-params.ts';
+import { rangesOf, slotsOf } from './flat-params.ts';
 import { scoreClassification } from './metrics.ts';
 import { cosineAt } from './schedule.ts';
 import { spread, startThread } from './threads.ts';
@@ -108,24 +107,10 @@ async function validate(
   return entry;
 }
 
-/** Each parameter's place, learning rate factor and decay. */
-export function rangesOf(config: HicmaeConfig, layerDecay: number, weightDecay: number): FlatRange[] {
-  const groups = parameterGroups(config, layerDecay);
-  return slotsOf(config).slots.map(({ name, offset, length }) => {
-    const group = groups.get(name);
-    return {
-      offset,
-      length,
-      learningRate: group?.lrScale ?? 1,
-      weightDecay: group?.decayed === true ? weightDecay : 0,
-    };
-  });
-}
-
 /** Trains until steps, minutes or Ctrl-C end it; the last thing done is a checkpoint. */
 export async function train(job: TrainerJob): Promise<TrainingEnd> {
   const { config, options, data, run, log } = job;
-  const { total } = slotsOf(config);
+  const { slots, total } = slotsOf(parameterShapes(config));
   const adamw = await createAdamW();
   const params = adamw.floats(total);
   const average = adamw.floats(total);
@@ -147,7 +132,7 @@ export async function train(job: TrainerJob): Promise<TrainingEnd> {
     params.set(await job.initial());
     average.set(params);
   }
-  const groups = rangesOf(config, options.layerDecay, options.weightDecay);
+  const groups = rangesOf(slots, parameterGroups(config, options.layerDecay), options.weightDecay);
   const gradients = Array.from({ length: options.threads }, () => adamw.floats(total));
   const threads = gradients.map((own, thread) => {
     const threadData: TrainThreadData = {

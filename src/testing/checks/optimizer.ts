@@ -4,10 +4,10 @@ import { sizes } from '../../model/config.ts';
 import { disposeGradients, lossAndGradients } from '../../model/gradients.ts';
 import { forwardClassify } from '../../model/hicmae.ts';
 import { mixTargets, smoothTargets, softTargetCrossEntropy } from '../../model/losses.ts';
+import { parameterGroups, parameterShapes } from '../../model/params.ts';
 import { createAdamW } from '../../train/adamw.ts';
-import { slotsOf, tensorsOf } from '../../train/flat-params.ts';
+import { rangesOf, slotsOf, tensorsOf } from '../../train/flat-params.ts';
 import { cosineAt } from '../../train/schedule.ts';
-import { rangesOf } from '../../train/trainer.ts';
 import {
   asNumbers,
   asRecord,
@@ -55,7 +55,7 @@ async function threeSteps(
 ): Promise<Comparison[]> {
   const wanted = asRecord(value, name);
   const config = { ...sizes.micro, classCount };
-  const { slots, total } = slotsOf(config);
+  const { slots, total } = slotsOf(parameterShapes(config));
   const optimizer = await createAdamW();
   const flat = optimizer.floats(total);
   for (const slot of slots) flat.set(formulaParameter(salt, slot.name, slot.shape), slot.offset);
@@ -66,7 +66,11 @@ async function threeSteps(
     moment1: optimizer.floats(total),
     moment2: optimizer.floats(total),
   };
-  const groups = rangesOf(config, Number(adamw['layer_decay']), Number(adamw['weight_decay']));
+  const groups = rangesOf(
+    slots,
+    parameterGroups(config, Number(adamw['layer_decay'])),
+    Number(adamw['weight_decay']),
+  );
   const [beta1 = NaN, beta2 = NaN] = asNumbers(adamw['betas'], 'betas');
   const { video, audio } = config;
   const inputs = formulaBatch(config, soft.batch, {
