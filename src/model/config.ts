@@ -1,7 +1,7 @@
 // The sizes of HiCMAE. tiny, small and base are the paper's; micro is the golden tests'; nano is ours, not the paper's.
 
-/** A fine-tuning HiCMAE's architecture. Parameters are named as in the official code. */
-export interface HicmaeConfig {
+/** Both encoders and their fusion: what pre-training and fine-tuning share. */
+export interface EncoderConfig {
   /** D, model width. */
   readonly width: number;
   /** A, attention heads. */
@@ -25,6 +25,10 @@ export interface HicmaeConfig {
     /** Side of the square patch. */
     readonly patchSize: number;
   };
+}
+
+/** A fine-tuning HiCMAE's architecture. Parameters are named as in the official code. */
+export interface HicmaeConfig extends EncoderConfig {
   /** E, outputs of the head. */
   readonly classCount: number;
   readonly headActivation: 'none' | 'sigmoid' | 'relu' | 'tanh';

@@ -6,20 +6,20 @@ import { assert } from '../base/assert.ts';
 import { addConstant } from '../ops/combine.ts';
 import { constant } from '../ops/constant.ts';
 import { linear } from '../ops/linear.ts';
-import type { HicmaeConfig } from './config.ts';
+import type { EncoderConfig } from './config.ts';
 import type { ForwardOptions } from './layers.ts';
 import { encoderPrefix, parameter } from './params.ts';
 import type { Modality, Params } from './params.ts';
 
 /** Nv or Na: tokens of a whole clip. */
-export function tokenCount({ video, audio }: HicmaeConfig, modality: Modality): number {
+export function tokenCount({ video, audio }: EncoderConfig, modality: Modality): number {
   return modality === 'video'
     ? (video.frameCount / video.tubeletFrames) * (video.cropPx / video.patchPx) ** 2
     : (audio.frameCount / audio.patchSize) * (audio.melBins / audio.patchSize);
 }
 
 /** P: numbers in one patch. */
-export function patchLength({ video, audio }: HicmaeConfig, modality: Modality): number {
+export function patchLength({ video, audio }: EncoderConfig, modality: Modality): number {
   return modality === 'video' ? 3 * video.tubeletFrames * video.patchPx ** 2 : audio.patchSize ** 2;
 }
 
@@ -29,7 +29,7 @@ export function patchLength({ video, audio }: HicmaeConfig, modality: Modality):
  * @returns [Nv, P], tokens in order (time, row, column), each patch in order (channel, time, row, column) as the
  *   official convolution's weight
  */
-export function videoPatches(frames: Float32Array, config: HicmaeConfig): Float32Array {
+export function videoPatches(frames: Float32Array, config: EncoderConfig): Float32Array {
   const { frameCount, cropPx, tubeletFrames, patchPx } = config.video;
   const wanted = frameCount * cropPx * cropPx * 3;
   assert(
@@ -57,7 +57,7 @@ export function videoPatches(frames: Float32Array, config: HicmaeConfig): Float3
  * @param mel normalized log-mel, shape [F, M]
  * @returns [Na, P], tokens in order (time, mel), each patch likewise
  */
-export function audioPatches(mel: Float32Array, config: HicmaeConfig): Float32Array {
+export function audioPatches(mel: Float32Array, config: EncoderConfig): Float32Array {
   const { frameCount, melBins, patchSize } = config.audio;
   const wanted = frameCount * melBins;
   assert(mel.length === wanted, `audioPatches: ${String(mel.length)} numbers, wanted ${String(wanted)}`);
@@ -117,7 +117,7 @@ function chosenTable(positions: Int32Array, all: number, width: number): Float32
  */
 export function embedPatches(
   params: Params,
-  config: HicmaeConfig,
+  config: EncoderConfig,
   modality: Modality,
   patches: Tensor3D,
   positions: Int32Array | null,

@@ -10,7 +10,7 @@
 import { tidy } from '@tensorflow/tfjs-core';
 import type { Tensor3D } from '@tensorflow/tfjs-core';
 import { layerNorm } from '../ops/layer-norm.ts';
-import type { HicmaeConfig } from './config.ts';
+import type { EncoderConfig } from './config.ts';
 import { crossBlock, dropPathRate } from './layers.ts';
 import type { ForwardOptions } from './layers.ts';
 import { parameter } from './params.ts';
@@ -30,7 +30,7 @@ export interface Fused {
  */
 export function fuse(
   params: Params,
-  config: HicmaeConfig,
+  config: EncoderConfig,
   video: Tensor3D | null,
   audio: Tensor3D | null,
   options: ForwardOptions = {},

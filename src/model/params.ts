@@ -3,7 +3,7 @@ import { tensor } from '@tensorflow/tfjs-core';
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { defined } from '../base/assert.ts';
 import type { Random } from '../base/random.ts';
-import type { HicmaeConfig } from './config.ts';
+import type { EncoderConfig, HicmaeConfig } from './config.ts';
 
 /** Parameters by their official (state_dict) names. */
 export type Params = Readonly<Record<string, Tensor>>;
@@ -38,63 +38,100 @@ export function encoderPrefix(modality: Modality): 'encoder' | 'encoder_audio' {
 
 /** Every parameter of the fine-tuning model in the official order. */
 export function parameterShapes(config: HicmaeConfig): ParameterShape[] {
-  const { width, encoderDepth, fusionDepth, classCount, video, audio } = config;
-  const shapes: ParameterShape[] = [];
-  const put = (name: string, ...shape: number[]): void => void shapes.push({ name, shape });
-  const norm = (name: string, size = width): void => {
-    put(`${name}.weight`, size);
-    put(`${name}.bias`, size);
-  };
-  const linear = (name: string, outputs: number, inputs: number): void => {
-    put(`${name}.weight`, outputs, inputs);
-    put(`${name}.bias`, outputs);
-  };
-  const attentionBiases = (name: string): void => {
-    put(`${name}.q_bias`, width);
-    put(`${name}.v_bias`, width);
-  };
-  const block = (name: string): void => {
-    norm(`${name}.norm1`);
-    attentionBiases(`${name}.attn`);
-    put(`${name}.attn.qkv.weight`, 3 * width, width);
-    linear(`${name}.attn.proj`, width, width);
-    norm(`${name}.norm2`);
-    linear(`${name}.mlp.fc1`, 4 * width, width);
-    linear(`${name}.mlp.fc2`, width, 4 * width);
-  };
-  const crossBlock = (name: string): void => {
-    attentionBiases(`${name}.cross_attn`);
-    put(`${name}.cross_attn.q.weight`, width, width);
-    put(`${name}.cross_attn.kv.weight`, 2 * width, width);
-    linear(`${name}.cross_attn.proj`, width, width);
-    norm(`${name}.cross_norm1`);
-    norm(`${name}.cross_norm2`);
-    block(name);
-  };
-
-  put('video_layer_weights', encoderDepth);
-  put('audio_layer_weights', encoderDepth);
-  for (const modality of ['video', 'audio'] as const) {
-    const prefix = encoderPrefix(modality);
-    const patch =
-      modality === 'video'
-        ? [3, video.tubeletFrames, video.patchPx, video.patchPx]
-        : [1, audio.patchSize, audio.patchSize];
-    put(`${prefix}.patch_embed.proj.weight`, width, ...patch);
-    put(`${prefix}.patch_embed.proj.bias`, width);
-    for (let i = 0; i < encoderDepth; i++) block(`${prefix}.blocks.${String(i)}`);
-    norm(`${prefix}.norm`);
-  }
-  for (let i = 0; i < fusionDepth; i++) crossBlock(`encoder_fusion.blocks.${String(i)}`);
-  norm('encoder_fusion.norm');
-  for (let i = 0; i < fusionDepth; i++) crossBlock(`encoder_fusion.blocks_audio.${String(i)}`);
-  norm('encoder_fusion.norm_audio');
-  norm('fc_norm', 4 * width);
-  linear('head', classCount, 4 * width);
-  return shapes;
+  const { width, encoderDepth, classCount } = config;
+  return [
+    { name: 'video_layer_weights', shape: [encoderDepth] },
+    { name: 'audio_layer_weights', shape: [encoderDepth] },
+    ...encoderShapes(config, 'video'),
+    ...encoderShapes(config, 'audio'),
+    ...fusionShapes(config),
+    ...normShapes('fc_norm', 4 * width),
+    ...linearShapes('head', classCount, 4 * width),
+  ];
 }
 
-const elementCount = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
+/** One modality's encoder. */
+export function encoderShapes(config: EncoderConfig, modality: Modality): ParameterShape[] {
+  const { width, encoderDepth, video, audio } = config;
+  const prefix = encoderPrefix(modality);
+  const patch =
+    modality === 'video'
+      ? [3, video.tubeletFrames, video.patchPx, video.patchPx]
+      : [1, audio.patchSize, audio.patchSize];
+  return [
+    { name: `${prefix}.patch_embed.proj.weight`, shape: [width, ...patch] },
+    { name: `${prefix}.patch_embed.proj.bias`, shape: [width] },
+    ...repeated(encoderDepth, (i) => blockShapes(`${prefix}.blocks.${String(i)}`, width)),
+    ...normShapes(`${prefix}.norm`, width),
+  ];
+}
+
+/** The fusion of both modalities. */
+export function fusionShapes({ width, fusionDepth }: EncoderConfig): ParameterShape[] {
+  const blocks = (name: string): ParameterShape[] =>
+    repeated(fusionDepth, (i) => crossBlockShapes(`encoder_fusion.${name}.${String(i)}`, width));
+  return [
+    ...blocks('blocks'),
+    ...normShapes('encoder_fusion.norm', width),
+    ...blocks('blocks_audio'),
+    ...normShapes('encoder_fusion.norm_audio', width),
+  ];
+}
+
+/** A self-attention block. */
+export function blockShapes(name: string, width: number): ParameterShape[] {
+  return [
+    ...normShapes(`${name}.norm1`, width),
+    ...attentionBiases(`${name}.attn`, width),
+    { name: `${name}.attn.qkv.weight`, shape: [3 * width, width] },
+    ...linearShapes(`${name}.attn.proj`, width, width),
+    ...normShapes(`${name}.norm2`, width),
+    ...linearShapes(`${name}.mlp.fc1`, 4 * width, width),
+    ...linearShapes(`${name}.mlp.fc2`, width, 4 * width),
+  ];
+}
+
+/** Cross attention, then a self-attention block. */
+export function crossBlockShapes(name: string, width: number): ParameterShape[] {
+  return [
+    ...attentionBiases(`${name}.cross_attn`, width),
+    { name: `${name}.cross_attn.q.weight`, shape: [width, width] },
+    { name: `${name}.cross_attn.kv.weight`, shape: [2 * width, width] },
+    ...linearShapes(`${name}.cross_attn.proj`, width, width),
+    ...normShapes(`${name}.cross_norm1`, width),
+    ...normShapes(`${name}.cross_norm2`, width),
+    ...blockShapes(name, width),
+  ];
+}
+
+export function normShapes(name: string, size: number): ParameterShape[] {
+  return [
+    { name: `${name}.weight`, shape: [size] },
+    { name: `${name}.bias`, shape: [size] },
+  ];
+}
+
+export function linearShapes(name: string, outputs: number, inputs: number): ParameterShape[] {
+  return [
+    { name: `${name}.weight`, shape: [outputs, inputs] },
+    { name: `${name}.bias`, shape: [outputs] },
+  ];
+}
+
+function attentionBiases(name: string, width: number): ParameterShape[] {
+  return [
+    { name: `${name}.q_bias`, shape: [width] },
+    { name: `${name}.v_bias`, shape: [width] },
+  ];
+}
+
+function repeated(count: number, shapesOf: (i: number) => readonly ParameterShape[]): ParameterShape[] {
+  return Array.from({ length: count }, (_, i) => shapesOf(i)).flat();
+}
+
+export function elementCount(shape: readonly number[]): number {
+  return shape.reduce((a, b) => a * b, 1);
+}
 
 /** Number of learned scalars. */
 export function parameterCount(config: HicmaeConfig): number {
@@ -120,10 +157,11 @@ export function initParams(
   );
 }
 
-function initialValues(
+/** How one parameter of encoders, fusion or head begins; see {@link initParams}. */
+export function initialValues(
   name: string,
   shape: readonly number[],
-  config: HicmaeConfig,
+  config: EncoderConfig,
   random: Random,
   encoders: 'normal' | 'xavier',
 ): Float32Array {
@@ -142,7 +180,7 @@ function initialValues(
   return values.map(() => 0.02 * random.normal());
 }
 
-function patchWidth({ video, audio }: HicmaeConfig, name: string): number {
+function patchWidth({ video, audio }: EncoderConfig, name: string): number {
   return name.startsWith('encoder.') ? 3 * video.tubeletFrames * video.patchPx ** 2 : audio.patchSize ** 2;
 }
 
