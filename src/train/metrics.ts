@@ -13,8 +13,16 @@ export interface ClassificationScores {
   readonly recall: readonly (number | null)[];
   /** Rows are true labels, columns predictions. */
   readonly confusion: readonly (readonly number[])[];
-  /** Share of samples whose true label is among the five most probable, 0..1. */
+  /** Per label, 0..1: the share of what was read as it that is it; null when nothing was read as it. */
+  readonly precision: readonly (number | null)[];
+  /** Per label, 0..1: harmonic mean of recall and precision; null when no sample has the label. */
+  readonly f1: readonly (number | null)[];
+  /** Share of samples whose true label is among the two, three and five most probable, 0..1. */
+  readonly top2: number;
+  readonly top3: number;
   readonly top5: number;
+  /** Mean F1 of the labels present, 0..1. */
+  readonly macroF1: number;
   /** F1 of each label weighted by its true count (as scikit-learn's `weighted`), 0..1. */
   readonly weightedF1: number;
 }
@@ -55,7 +63,7 @@ export function scoreClassification(
   assert(probabilities.length === labels.length, 'as many predictions as labels');
   const confusion = Array.from({ length: classCount }, () => new Array<number>(classCount).fill(0));
   let right = 0;
-  let inTop5 = 0;
+  const within = new Float64Array(6);
   labels.forEach((label, i) => {
     const row = probabilities[i] ?? [];
     const predicted = argmax(row);
@@ -64,7 +72,7 @@ export function scoreClassification(
     counts[predicted] = (counts[predicted] ?? 0) + 1;
     if (predicted === label) right++;
     const rank = row.filter((value) => value > (row[label] ?? 0)).length;
-    if (rank < 5) inTop5++;
+    for (let k = rank + 1; k <= 5; k++) within[k]!++;
   });
   const support = confusion.map((row) => row.reduce((a, b) => a + b, 0));
   const recall = confusion.map((row, c) => {
@@ -73,20 +81,28 @@ export function scoreClassification(
   });
   const present = recall.filter((value) => value !== null);
   const n = labels.length;
-  const weightedF1 = confusion.reduce((sum, row, c) => {
-    const predictedCount = confusion.reduce((total, other) => total + (other[c] ?? 0), 0);
-    const both = (support[c] ?? 0) + predictedCount;
-    const f1 = both === 0 ? 0 : (2 * (row[c] ?? 0)) / both;
-    return sum + (f1 * (support[c] ?? 0)) / Math.max(n, 1);
-  }, 0);
+  const read = confusion.map((_, c) => confusion.reduce((total, row) => total + (row[c] ?? 0), 0));
+  const precision = read.map((count, c) => (count === 0 ? null : (confusion[c]?.[c] ?? 0) / count));
+  const f1 = confusion.map((row, c) => {
+    const count = support[c] ?? 0;
+    return count === 0 ? null : (2 * (row[c] ?? 0)) / (count + (read[c] ?? 0));
+  });
+  const topK = (k: number): number => (n === 0 ? 0 : (within[k] ?? 0) / n);
   return {
     n,
     war: n === 0 ? 0 : right / n,
     uar: present.length === 0 ? 0 : present.reduce((a, b) => a + b, 0) / present.length,
     recall,
+    precision,
+    f1,
     confusion,
-    top5: n === 0 ? 0 : inTop5 / n,
-    weightedF1,
+    top2: topK(2),
+    top3: topK(3),
+    top5: topK(5),
+    macroF1:
+      present.length === 0 ? 0 : f1.reduce((sum: number, value) => sum + (value ?? 0), 0) / present.length,
+    weightedF1:
+      f1.reduce((sum: number, value, c) => sum + (value ?? 0) * (support[c] ?? 0), 0) / Math.max(n, 1),
   };
 }
 
