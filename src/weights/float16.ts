@@ -18,7 +18,7 @@ function allValues(): Float32Array {
 }
 
 /** IEEE binary16 to binary32, exact. */
-export function float16ToFloat32(halves: Uint16Array): Float32Array {
+export function float16ToFloat32(halves: Uint16Array): Float32Array<ArrayBuffer> {
   const values = allValues();
   const output = new Float32Array(halves.length);
   for (let i = 0; i < halves.length; i++) output[i] = values[halves[i]!]!;
