@@ -8,7 +8,8 @@ export interface Table {
   readonly rows: readonly Readonly<Record<string, string>>[];
 }
 
-function splitLine(line: string): string[] {
+/** The cells of one line, trimmed; a quoted cell may hold the separator. Runs of the separator ' ' count as one. */
+export function splitLine(line: string, separator = ','): string[] {
   const cells: string[] = [];
   let cell = '';
   let quoted = false;
@@ -19,21 +20,26 @@ function splitLine(line: string): string[] {
       else if (line.charAt(i + 1) === '"') cell += line.charAt(i++);
       else quoted = false;
     } else if (c === '"') quoted = true;
-    else if (c === ',') {
-      cells.push(cell);
+    else if (c === separator) {
+      if (separator !== ' ' || cell !== '') cells.push(cell);
       cell = '';
     } else cell += c;
   }
-  cells.push(cell);
+  if (separator !== ' ' || cell !== '') cells.push(cell);
   return cells.map((value) => value.trim());
 }
 
-/** Parses a table; lines end in LF or CRLF, empty lines are skipped, a byte-order mark is dropped. */
-function parseCsv(text: string): Table {
-  const lines = text
+/** The lines of a text that are not empty; they end in LF or CRLF, a byte-order mark is dropped. */
+export function linesOf(text: string): string[] {
+  return text
     .replace(/^\uFEFF/, '')
     .split(/\r?\n/)
     .filter((line) => line.trim() !== '');
+}
+
+/** Parses a table whose first line names the columns. */
+function parseCsv(text: string): Table {
+  const lines = linesOf(text);
   const columns = splitLine(lines[0] ?? '');
   const rows = lines.slice(1).map((line) => {
     const cells = splitLine(line);
@@ -42,17 +48,20 @@ function parseCsv(text: string): Table {
   return { columns, rows };
 }
 
-/** Reads a table and checks that the columns needed are there. */
-export function readCsv(path: string, needed: readonly string[]): Table {
-  let text: string;
+/** Reads a label file whole. */
+export function readText(path: string): string {
   try {
-    text = readFileSync(path, 'utf8');
+    return readFileSync(path, 'utf8');
   } catch (error) {
     throw new Problem('unsupported-file', `Cannot read the label table ${path}: ${String(error)}`, {
       cause: error,
     });
   }
-  const table = parseCsv(text);
+}
+
+/** Reads a table and checks that the columns needed are there. */
+export function readCsv(path: string, needed: readonly string[]): Table {
+  const table = parseCsv(readText(path));
   const missing = needed.filter((column) => !table.columns.includes(column));
   if (missing.length > 0) {
     throw new Problem(

@@ -50,7 +50,24 @@ export interface CorpusItem extends Pick<
 export interface CorpusListing {
   readonly items: readonly CorpusItem[];
   /** Rows and files left out: which, and why in words ("label XXX is none of ours"). Never silent. */
-  readonly leftOut: readonly { readonly source: string; readonly why: string }[];
+  readonly leftOut: readonly LeftOut[];
+  /** Classes and dimensions where they depend on the options or the label file; default the corpus' own. */
+  readonly classes?: readonly string[];
+  readonly dimensions?: readonly string[];
+}
+
+/** A row or file that is not listed (or, if a part of a sample is missing, listed without it), and why. */
+export interface LeftOut {
+  readonly source: string;
+  readonly why: string;
+}
+
+/** Something an adapter can be told beside its folder. */
+export interface CorpusOption {
+  /** Its key in `list`'s options, as typed on the command line without `--`: `labels-file`. */
+  readonly name: string;
+  /** One line for --help: what it takes, and the default. */
+  readonly about: string;
 }
 
 /** A corpus that prepare can read. */
@@ -63,6 +80,8 @@ export interface Corpus {
   readonly classes: readonly string[];
   /** Its dimensions in order; empty: none. */
   readonly dimensions: readonly string[];
+  /** What `list` can be told; left out: nothing. */
+  readonly options?: readonly CorpusOption[];
   /**
    * @param options of adapters that need more than a folder (the label file of a CSV); by name
    * @throws Problem when the folder is not laid out so: what was looked for, what is there, what to do
