@@ -2,9 +2,17 @@
 import { assert } from '../base/assert.ts';
 import type { FrameColor } from './spec.ts';
 
-/** Mean and standard deviation of ImageNet's RGB in 0..1, as the official code normalizes with. */
-const mean = [0.485, 0.456, 0.406] as const;
-const std = [0.229, 0.224, 0.225] as const;
+/** Mean and standard deviation of ImageNet's RGB in 0..1 (by channel), as the official code normalizes with. */
+export const mean = [0.485, 0.456, 0.406] as const;
+export const std = [0.229, 0.224, 0.225] as const;
+
+/** Each channel's normalized values of the bytes 0..255, in float32 step by step as PyTorch computes them. */
+const normalizedBytes = [0, 1, 2].map((c) =>
+  Float32Array.from(
+    { length: 256 },
+    (_, byte) => Math.fround(Math.fround(byte / 255) - Math.fround(mean[c]!)) / Math.fround(std[c]!),
+  ),
+) as [Float32Array, Float32Array, Float32Array];
 
 /** Pillow resizes bytes with weights in fixed point of this many bits. */
 const precisionBits = 22;
@@ -45,6 +53,21 @@ function bilinearWeights(inputSize: number, outputSize: number): ResizeWeights {
   return { first, count, weights, stride };
 }
 
+/** Weights by sizes: a recording's frames are all resized alike. */
+const knownWeights = new Map<string, ResizeWeights>();
+
+function resizeWeights(inputSize: number, outputSize: number): ResizeWeights {
+  const key = `${String(inputSize)} ${String(outputSize)}`;
+  let known = knownWeights.get(key);
+  if (known === undefined) {
+    // Live crops come in a handful of sizes; a bound all the same.
+    if (knownWeights.size > 64) knownWeights.clear();
+    known = bilinearWeights(inputSize, outputSize);
+    knownWeights.set(key, known);
+  }
+  return known;
+}
+
 /** Along one axis: `lines` independent rows (or columns) of `inputSize` pixels become `outputSize` pixels. */
 function resizeAxis(
   input: Uint8ClampedArray | Uint8Array,
@@ -55,19 +78,25 @@ function resizeAxis(
   inputStep: { readonly line: number; readonly pixel: number },
   outputStep: { readonly line: number; readonly pixel: number },
 ): void {
-  const { first, count, weights, stride } = bilinearWeights(inputSize, outputSize);
+  const { first, count, weights, stride } = resizeWeights(inputSize, outputSize);
   for (let line = 0; line < lines; line++) {
     for (let o = 0; o < outputSize; o++) {
       const out = line * outputStep.line + o * outputStep.pixel;
-      const begin = line * inputStep.line + first[o]! * inputStep.pixel;
-      const n = count[o]!;
-      for (let c = 0; c < 3; c++) {
-        let sum = 2 ** (precisionBits - 1);
-        for (let i = 0, at = begin + c; i < n; i++, at += inputStep.pixel) {
-          sum += input[at]! * weights[o * stride + i]!;
-        }
-        output[out + c] = Math.floor(sum / 2 ** precisionBits);
+      const end = o * stride + count[o]!;
+      // Weights are not negative and sum to 2^22 but for rounding, so a byte's sum stays below 2^31.
+      let r = 1 << (precisionBits - 1);
+      let g = r;
+      let b = r;
+      let at = line * inputStep.line + first[o]! * inputStep.pixel;
+      for (let w = o * stride; w < end; w++, at += inputStep.pixel) {
+        const weight = weights[w]!;
+        r = (r + Math.imul(input[at]!, weight)) | 0;
+        g = (g + Math.imul(input[at + 1]!, weight)) | 0;
+        b = (b + Math.imul(input[at + 2]!, weight)) | 0;
       }
+      output[out] = r >> precisionBits;
+      output[out + 1] = g >> precisionBits;
+      output[out + 2] = b >> precisionBits;
     }
   }
 }
@@ -88,6 +117,7 @@ export function resizeBilinear(
     picture.length === width * height * 3,
     `${String(picture.length)} bytes are no RGB picture of ${String(width)} x ${String(height)}`,
   );
+  if (width === outputWidth && height === outputHeight) return new Uint8ClampedArray(picture);
   const wide = new Uint8ClampedArray(outputWidth * height * 3);
   resizeAxis(
     picture,
@@ -117,19 +147,26 @@ export function normalizeFrames(
 ): Float32Array {
   assert(frames.length % 3 === 0, `${String(frames.length)} bytes are no RGB frames`);
   const output = new Float32Array(frames.length);
+  if (color === 'gray-standardized') {
+    for (let i = 0; i < frames.length; i += 3) {
+      const y = luma(frames[i]!, frames[i + 1]!, frames[i + 2]!);
+      output[i] = y;
+      output[i + 1] = y;
+      output[i + 2] = y;
+    }
+    standardize(output);
+    return output;
+  }
+  const [reds, greens, blues] = normalizedBytes;
   for (let i = 0; i < frames.length; i += 3) {
     let r = frames[i]!;
     let g = frames[i + 1]!;
     let b = frames[i + 2]!;
-    if (color !== 'rgb') r = g = b = luma(r, g, b);
-    if (color === 'gray-standardized') output.fill(r, i, i + 3);
-    else {
-      output[i] = (r / 255 - mean[0]) / std[0];
-      output[i + 1] = (g / 255 - mean[1]) / std[1];
-      output[i + 2] = (b / 255 - mean[2]) / std[2];
-    }
+    if (color === 'gray') r = g = b = luma(r, g, b);
+    output[i] = reds[r]!;
+    output[i + 1] = greens[g]!;
+    output[i + 2] = blues[b]!;
   }
-  if (color === 'gray-standardized') standardize(output);
   return output;
 }
 

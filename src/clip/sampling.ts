@@ -68,6 +68,57 @@ export function trainingSpan(frameCount: number, rate: number, end: number, clip
   return { frames, audioFrames: [first, Math.min(first + length, frameCount - 1)] };
 }
 
+/** Starts that {@link pretrainingSpan} may begin at: whole numbers from 0 to below this. */
+export function pretrainingStartCount(frameCount: number, rate: number, clipFrames = 16): number {
+  return Math.max(0, frameCount - clipFrames * rate) + 1;
+}
+
+/**
+ * The frames of a pre-training clip: every `rate`-th from the start, the last repeated once a step would reach the
+ * recording's last frame.
+ * @param start drawn uniformly from {@link pretrainingStartCount}
+ * @returns audioFrames from the first frame's begin to the last one's end: {@link pretrainingSampleRange}
+ */
+export function pretrainingSpan(frameCount: number, rate: number, start: number, clipFrames = 16): ClipSpan {
+  const frames: number[] = [];
+  for (let i = 0, frame = start; i < clipFrames; i++) {
+    frames.push(frame);
+    if (frame + rate <= frameCount - 2) frame += rate;
+  }
+  return { frames, audioFrames: [start, Math.min((frames.at(-1) ?? 0) + rate, frameCount - 1)] };
+}
+
+/**
+ * The samples of a pre-training clip, by the frames' time stamps (which the official decoder keeps in float32), not by
+ * the sound's length as in fine-tuning.
+ * @param frameRateHz above 0
+ * @returns first sample and the one past the last; empty where the sound ends before the frames begin
+ */
+export function pretrainingSampleRange(
+  [first, last]: readonly [number, number],
+  frameRateHz: number,
+  sampleCount: number,
+): readonly [begin: number, end: number] {
+  const start = Math.fround(first / frameRateHz);
+  const stop = Math.fround((last + 1) / frameRateHz);
+  const begin = Math.min(Math.trunc(start * 16000), sampleCount);
+  return [begin, Math.min(begin + Math.trunc((stop - start) * 16000), sampleCount)];
+}
+
+/**
+ * A window of a sound by itself, where no frames tell which (ours; the official code has no sound without frames).
+ * @param windowSamples wanted length; a shorter sound is taken whole
+ * @param place 0: the sound's begin, 1: its end
+ */
+export function soundWindow(
+  sampleCount: number,
+  windowSamples: number,
+  place: number,
+): readonly [begin: number, end: number] {
+  const begin = Math.floor(Math.max(0, sampleCount - windowSamples) * place);
+  return [begin, Math.min(begin + windowSamples, sampleCount)];
+}
+
 /** NumPy's linspace with its endpoint, in the same order of operations (the results are truncated). */
 function linspace(start: number, stop: number, count: number): number[] {
   const step = (stop - start) / (count - 1);
