@@ -98,8 +98,12 @@ function wholeTable(count: number, width: number): Float32Array {
   return table;
 }
 
-/** The rows of the table that belong to some tokens of each clip. */
-function chosenTable(positions: Int32Array, all: number, width: number): Float32Array {
+/**
+ * The rows of {@link positionTable} that belong to some tokens, in their order.
+ * @param all tokens of a whole clip
+ * @returns [positions.length, width]
+ */
+export function chosenPositions(positions: Int32Array, all: number, width: number): Float32Array {
   const whole = wholeTable(all, width);
   const chosen = new Float32Array(positions.length * width);
   positions.forEach((position, n) => {
@@ -134,7 +138,7 @@ export function embedPatches(
   const table =
     positions === null
       ? constant(`positions ${String(all)} x ${String(width)}`, [1, all, width], () => wholeTable(all, width))
-      : tensor3d(chosenTable(positions, all, width), [batch, count, width]);
+      : tensor3d(chosenPositions(positions, all, width), [batch, count, width]);
   const weight = parameter(params, `${name}.proj.weight`);
   const bias = parameter(params, `${name}.proj.bias`);
   if (options.trace === undefined) return linear(patches, weight, bias, { plus: table, inputIsData: true });

@@ -1,9 +1,10 @@
 // One modality's encoder: patches to tokens and an utterance feature.
 import { stack, tidy } from '@tensorflow/tfjs-core';
 import type { Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
+import { defined } from '../base/assert.ts';
 import { tokenMean, weightedLayers } from '../ops/combine.ts';
 import { layerNorm } from '../ops/layer-norm.ts';
-import type { HicmaeConfig } from './config.ts';
+import type { EncoderConfig, HicmaeConfig } from './config.ts';
 import { embedPatches } from './embed.ts';
 import { block, dropPathRate } from './layers.ts';
 import type { ForwardOptions } from './layers.ts';
@@ -55,4 +56,38 @@ export function encode(
   });
   options.trace?.(`${modality}_feature`, utterance);
   return { utterance, tokens };
+}
+
+/**
+ * Encodes one modality for pre-training: no utterance, but some blocks' outputs.
+ * @param levels block numbers, ascending
+ * @returns each level's output through the encoder's one norm, then the last block's; [B, K, D] each
+ */
+export function encodeLevels(
+  params: Params,
+  config: EncoderConfig,
+  modality: Modality,
+  patches: Tensor3D,
+  positions: Int32Array | null,
+  levels: readonly number[],
+  options: ForwardOptions = {},
+): Tensor3D[] {
+  const prefix = encoderPrefix(modality);
+  const weight = parameter(params, `${prefix}.norm.weight`);
+  const bias = parameter(params, `${prefix}.norm.bias`);
+  return tidy(() => {
+    const last = config.encoderDepth - 1;
+    const normed = new Map<number, Tensor3D>();
+    let x = embedPatches(params, config, modality, patches, positions, options);
+    for (let i = 0; i <= last; i++) {
+      const rate = dropPathRate(options, i, config.encoderDepth);
+      const y = block(params, `${prefix}.blocks.${String(i)}`, x, config.heads, rate, options);
+      x.dispose();
+      x = y;
+      if (i === last || levels.includes(i)) normed.set(i, layerNorm(x, weight, bias));
+    }
+    const outputs = [...levels, last].map((level) => defined(normed.get(level), `level ${String(level)}`));
+    options.trace?.(prefix, defined(outputs.at(-1), 'output'));
+    return outputs;
+  });
 }

@@ -57,6 +57,25 @@ export function addConstant<T extends Tensor>(x: T, constant: Tensor): T {
   );
 }
 
+/**
+ * One learned token at many places, after the tokens that are there: [B, K, D] -> [B, K + M, D].
+ * @param token D elements of any shape
+ * @param places [B, M, D], constant; added to the token
+ */
+export function appendToken(x: Tensor3D, token: Tensor, places: Tensor3D): Tensor3D {
+  const [batch, kept, width] = x.shape;
+  const added = places.shape[1];
+  return differentiable<Tensor3D>(
+    [x, token],
+    () => concat([x, add(places, reshape(token, [1, 1, width]))], 1),
+    [],
+    (dy) => [
+      slice(dy, [0, 0, 0], [batch, kept, width]),
+      reshape(columnSum(toRows(slice(dy, [0, kept, 0], [batch, added, width]))), token.shape),
+    ],
+  );
+}
+
 /** Mean over tokens: [B, N, D] -> [B, D]. */
 export function tokenMean(x: Tensor3D): Tensor2D {
   const [batch, tokens, width] = x.shape;
