@@ -15,8 +15,10 @@ export interface Manifest {
   readonly format: 'hicmae-1';
   readonly name: string;
   readonly config: HicmaeConfig;
-  /** In the order of the logits; as many as config.classCount. */
+  /** Classes, or dimensions, in the order of the head's outputs; as many as config.classCount. */
   readonly labels: readonly string[];
+  /** What the head's outputs are: logits of classes (default), or values of dimensions such as valence and arousal. */
+  readonly outputs?: 'classes' | 'dimensions';
   readonly clip: ClipSpec;
   /** Trained with modality dropout: a face alone or a voice alone can be read. */
   readonly missingModalities: boolean;
@@ -167,11 +169,13 @@ function parseFields(json: unknown): Manifest {
   const files = list(fields['files'], 'files').map((file, i) => parseFile(file, `files[${String(i)}]`));
   if (files.length === 0) mismatch('files', files, 'at least one');
   const provenance = Object.entries(object(fields['provenance'], 'provenance'));
+  const outputs = fields['outputs'];
   return {
     format,
     name: text(fields['name'], 'name'),
     config,
     labels,
+    ...(outputs === undefined ? {} : { outputs: oneOf(outputs, 'outputs', ['classes', 'dimensions']) }),
     clip: parseClip(fields['clip'], config),
     missingModalities: flag(fields['missingModalities'], 'missingModalities'),
     files,
