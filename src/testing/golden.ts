@@ -131,6 +131,31 @@ export function formulaAudio(salt: string, shape: readonly number[]): Float32Arr
   return out;
 }
 
+/**
+ * The formula's picture NAME, frame f.
+ * @returns RGB, 0..255; shape [height, width, 3]
+ */
+export function formulaPicture(
+  salt: string,
+  name: string,
+  frame: number,
+  width: number,
+  height: number,
+): Uint8ClampedArray {
+  const coarse = nameHash(salt, `${name}.coarse`);
+  const fine = nameHash(salt, `${name}.fine`);
+  const [rows, columns] = [Math.ceil(height / 8), Math.ceil(width / 8)];
+  const size = height * width * 3;
+  return Uint8ClampedArray.from({ length: size }, (_, i) => {
+    const c = i % 3;
+    const x = Math.floor(i / 3) % width;
+    const y = Math.floor(i / 3 / width);
+    const a = coarse(((frame * rows + (y >> 3)) * columns + (x >> 3)) * 3 + c) >>> 24;
+    const b = fine(frame * size + i) >>> 24;
+    return (3 * a + b) >> 2;
+  });
+}
+
 /** The visible positions of clip b in ascending order. @param name `mask.video` or `mask.audio` */
 export function formulaVisible(
   salt: string,

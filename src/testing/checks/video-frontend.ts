@@ -17,7 +17,7 @@ import {
   asText,
   compareNumber,
   compareRecord,
-  nameHash,
+  formulaPicture,
   nameValues,
   worst,
 } from '../golden.ts';
@@ -25,28 +25,6 @@ import type { Comparison, GoldenCheck } from '../golden.ts';
 
 /** The views' sound has a float32 reference only: this is its noise near the log floor, as audio_fbank states it. */
 const soundTolerance = 2e-3;
-
-/** The fixture's picture NAME, frame f; RGB, shape [height, width, 3]. */
-function picture(
-  salt: string,
-  name: string,
-  frame: number,
-  width: number,
-  height: number,
-): Uint8ClampedArray {
-  const coarse = nameHash(salt, `${name}.coarse`);
-  const fine = nameHash(salt, `${name}.fine`);
-  const [rows, columns] = [Math.ceil(height / 8), Math.ceil(width / 8)];
-  const size = height * width * 3;
-  return Uint8ClampedArray.from({ length: size }, (_, i) => {
-    const c = i % 3;
-    const x = Math.floor(i / 3) % width;
-    const y = Math.floor(i / 3 / width);
-    const a = coarse(((frame * rows + (y >> 3)) * columns + (x >> 3)) * 3 + c) >>> 24;
-    const b = fine(frame * size + i) >>> 24;
-    return (3 * a + b) >> 2;
-  });
-}
 
 function sound(salt: string, sampleCount: number): Float32Array {
   const v = nameValues(salt, 'wave.video');
@@ -86,7 +64,7 @@ function checkResize(salt: string, root: Readonly<Record<string, unknown>>): Com
     const entry = asRecord(value, name);
     const input = asTensorRecord(entry['input'], `${name}.input`);
     const [height = 0, width = 0] = input.shape;
-    const source = picture(salt, 'frame.resize', 0, width, height);
+    const source = formulaPicture(salt, 'frame.resize', 0, width, height);
     const key = defined(
       Object.keys(entry).find((k) => k.startsWith('output_')),
       `${name}.output`,
@@ -123,7 +101,13 @@ function viewTensors(
     // [T, H, W, 3] -> [3, T, H, W], the official layout
     const values = new Float32Array(3 * frames.length * pixels);
     frames.forEach((frame, t) => {
-      const resized = resizeBilinear(picture(salt, 'frame.video', frame, 56, 56), 56, 56, width, height);
+      const resized = resizeBilinear(
+        formulaPicture(salt, 'frame.video', frame, 56, 56),
+        56,
+        56,
+        width,
+        height,
+      );
       normalizeFrames(resized).forEach((x, i) => {
         values[((i % 3) * frames.length + t) * pixels + Math.floor(i / 3)] = x;
       });
