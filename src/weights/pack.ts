@@ -21,9 +21,10 @@ export interface PackedModel {
 /**
  * A model folder's files.
  * @param tensors every parameter of `about.config`, official names and PyTorch layouts; written in the official order
- * @param dtype F16 halves the download; each weight is rounded to about 3 decimal digits
+ * @param dtype F16 halves the download; each weight is rounded to about 3 decimal digits. I8 halves it again, to 255 steps in
+ *   each row of a matrix
  * @param about the manifest but for its format and files
- * @throws Problem `model-invalid` when the tensors do not fit the config, or `about` is no manifest
+ * @throws Problem `model-invalid` when the tensors do not fit the config or half precision, or `about` is no manifest
  */
 export async function packWeights(
   tensors: TensorMap,

@@ -1,5 +1,6 @@
 // Python's pickle format as data: opcodes move values on a stack, and nothing is looked up, imported or run. What a global
 // stands for is decided by the reader's own short list; all others may be named but not called.
+import { ByteReader, PickleError } from './pickle-bytes.ts';
 
 /** A Python class or function that the file names, as `module.name`: a name, nothing more. */
 export class PickleGlobal {
@@ -26,16 +27,6 @@ export interface PickleHandlers {
   readonly persistent: (id: unknown) => unknown;
 }
 
-/** Why a pickle is refused, without the file's name. */
-export class PickleError extends Error {
-  /** The bytes ended before the pickle did. */
-  readonly truncated: boolean;
-  constructor(message: string, truncated = false) {
-    super(message);
-    this.truncated = truncated;
-  }
-}
-
 /**
  * One pickle of protocol 2 to 5. Dictionaries become Maps, lists and tuples arrays, byte strings Uint8Arrays, integers numbers
  * (bigint beyond 2^53).
@@ -51,10 +42,6 @@ export function readPickle(
   return new Machine(bytes, start, handlers).run();
 }
 
-/** Longest integer, in bytes: the format's magic number has 10. */
-const maxIntegerBytes = 32;
-
-const utf8 = new TextDecoder('utf-8');
 /** Python's latin-1: each byte one character. TextDecoder's is Windows-1252. */
 const latin1 = (bytes: Uint8Array): string => {
   let text = '';
@@ -64,26 +51,22 @@ const latin1 = (bytes: Uint8Array): string => {
 
 /** The stack machine; a class because opcode handlers share its stack, marks, memo and place. */
 class Machine {
-  private readonly bytes: Uint8Array;
-  private readonly view: DataView;
+  private readonly bytes: ByteReader;
   private readonly handlers: PickleHandlers;
-  private at: number;
   private stack: unknown[] = [];
   /** The stacks below each mark. */
   private readonly marks: unknown[][] = [];
   private readonly memo = new Map<number, unknown>();
 
   constructor(bytes: Uint8Array, start: number, handlers: PickleHandlers) {
-    this.bytes = bytes;
-    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    this.at = start;
+    this.bytes = new ByteReader(bytes, start);
     this.handlers = handlers;
   }
 
   run(): { value: unknown; end: number } {
     for (;;) {
-      const opcode = this.byte();
-      if (opcode === 0x2e) return { value: this.pop(), end: this.at }; // STOP
+      const opcode = this.bytes.uint8();
+      if (opcode === 0x2e) return { value: this.pop(), end: this.bytes.at }; // STOP
       this.step(opcode);
     }
   }
@@ -94,7 +77,7 @@ class Machine {
         this.protocol();
         break;
       case 0x95: // FRAME: its length only helps those who read ahead
-        this.take(8);
+        this.bytes.take(8);
         break;
       case 0x28: // MARK
         this.marks.push(this.stack);
@@ -114,7 +97,7 @@ class Machine {
         this.stack.push(this.handlers.persistent(this.pop()));
         break;
       case 0x63: // GLOBAL
-        this.stack.push(new PickleGlobal(`${this.line()}.${this.line()}`));
+        this.stack.push(new PickleGlobal(`${this.bytes.line()}.${this.bytes.line()}`));
         break;
       case 0x93: {
         // STACK_GLOBAL
@@ -149,7 +132,7 @@ class Machine {
       default:
         if (!this.literal(opcode) && !this.container(opcode) && !this.remember(opcode)) {
           this.fail(
-            `opcode 0x${opcode.toString(16).padStart(2, '0')} at byte ${String(this.at - 1)}, which torch.save does not write`,
+            `opcode 0x${opcode.toString(16).padStart(2, '0')} at byte ${String(this.bytes.at - 1)}, which torch.save does not write`,
           );
         }
     }
@@ -171,34 +154,34 @@ class Machine {
       case 0x89: // NEWFALSE
         return false;
       case 0x4b: // BININT1
-        return this.byte();
+        return this.bytes.uint8();
       case 0x4d: // BININT2
-        return this.view.getUint16(this.skip(2), true);
+        return this.bytes.uint16();
       case 0x4a: // BININT
-        return this.view.getInt32(this.skip(4), true);
+        return this.bytes.int32();
       case 0x8a: // LONG1
-        return this.integer(this.byte());
+        return this.bytes.integer(this.bytes.uint8());
       case 0x8b: // LONG4
-        return this.integer(this.size4());
+        return this.bytes.integer(this.bytes.uint32());
       case 0x47: // BINFLOAT
-        return this.view.getFloat64(this.skip(8), false);
+        return this.bytes.float64();
       case 0x58: // BINUNICODE
-        return utf8.decode(this.take(this.size4()));
+        return this.bytes.text(this.bytes.uint32());
       case 0x8c: // SHORT_BINUNICODE
-        return utf8.decode(this.take(this.byte()));
+        return this.bytes.text(this.bytes.uint8());
       case 0x8d: // BINUNICODE8
-        return utf8.decode(this.take(this.size8()));
+        return this.bytes.text(this.bytes.uint64());
       case 0x54: // BINSTRING, of Python 2
-        return latin1(this.take(this.size4()));
+        return latin1(this.bytes.take(this.bytes.uint32()));
       case 0x55: // SHORT_BINSTRING
-        return latin1(this.take(this.byte()));
+        return latin1(this.bytes.take(this.bytes.uint8()));
       case 0x42: // BINBYTES
-        return this.take(this.size4());
+        return this.bytes.take(this.bytes.uint32());
       case 0x43: // SHORT_BINBYTES
-        return this.take(this.byte());
+        return this.bytes.take(this.bytes.uint8());
       case 0x8e: // BINBYTES8
       case 0x96: // BYTEARRAY8
-        return this.take(this.size8());
+        return this.bytes.take(this.bytes.uint64());
       default:
         return undefined;
     }
@@ -290,19 +273,19 @@ class Machine {
   private remember(opcode: number): boolean {
     switch (opcode) {
       case 0x71: // BINPUT
-        this.memo.set(this.byte(), this.top());
+        this.memo.set(this.bytes.uint8(), this.top());
         return true;
       case 0x72: // LONG_BINPUT
-        this.memo.set(this.view.getUint32(this.skip(4), true), this.top());
+        this.memo.set(this.bytes.uint32(), this.top());
         return true;
       case 0x94: // MEMOIZE
         this.memo.set(this.memo.size, this.top());
         return true;
       case 0x68: // BINGET
-        this.recall(this.byte());
+        this.recall(this.bytes.uint8());
         return true;
       case 0x6a: // LONG_BINGET
-        this.recall(this.view.getUint32(this.skip(4), true));
+        this.recall(this.bytes.uint32());
         return true;
       default:
         return false;
@@ -315,7 +298,7 @@ class Machine {
   }
 
   private protocol(): void {
-    const version = this.byte();
+    const version = this.bytes.uint8();
     if (version < 2 || version > 5) this.fail(`pickle protocol ${String(version)}, wanted 2 to 5`);
   }
 
@@ -366,52 +349,6 @@ class Machine {
     const items = this.stack;
     this.stack = below;
     return items;
-  }
-
-  private byte(): number {
-    return this.view.getUint8(this.skip(1));
-  }
-
-  private size4(): number {
-    return this.view.getUint32(this.skip(4), true);
-  }
-
-  private size8(): number {
-    const at = this.skip(8);
-    return this.view.getUint32(at, true) + this.view.getUint32(at + 4, true) * 2 ** 32;
-  }
-
-  /** Two's complement, little-endian. */
-  private integer(length: number): number | bigint {
-    if (length > maxIntegerBytes) return this.fail(`an integer of ${String(length)} bytes`);
-    const digits = this.take(length);
-    let value = 0n;
-    for (const byte of digits.toReversed()) value = value * 256n + BigInt(byte);
-    if (length > 0 && (digits[length - 1] ?? 0) >= 128) value -= 1n << BigInt(8 * length);
-    const small = Number(value);
-    return Number.isSafeInteger(small) ? small : value;
-  }
-
-  /** Text up to the end of the line. */
-  private line(): string {
-    const end = this.bytes.indexOf(0x0a, this.at);
-    if (end < 0) throw new PickleError('it ends inside a name', true);
-    const text = utf8.decode(this.bytes.subarray(this.at, end));
-    this.at = end + 1;
-    return text;
-  }
-
-  private take(length: number): Uint8Array {
-    const at = this.skip(length);
-    return this.bytes.subarray(at, at + length);
-  }
-
-  /** Steps over bytes that must be there. @returns where they begin */
-  private skip(length: number): number {
-    const at = this.at;
-    if (length > this.bytes.length - at) throw new PickleError('it ends inside the pickle', true);
-    this.at = at + length;
-    return at;
   }
 
   private fail(got: string): never {

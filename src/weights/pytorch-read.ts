@@ -2,7 +2,8 @@
 // one by one.
 import { Problem } from '../base/errors.ts';
 import { float16ToFloat32 } from './float16.ts';
-import { PickleError, readPickle } from './pickle.ts';
+import { PickleError } from './pickle-bytes.ts';
+import { readPickle } from './pickle.ts';
 import type { PickleHandlers } from './pickle.ts';
 import { torchBytes, torchHandlers } from './torch-globals.ts';
 import type { TorchDtype, TorchStorage, TorchTensor } from './torch-globals.ts';

@@ -1,5 +1,6 @@
 // The short list of what a torch.save file may name, and what each stands for here. Nothing else can be called.
-import { PickleError, PickleGlobal, PickleObject } from './pickle.ts';
+import { PickleError } from './pickle-bytes.ts';
+import { PickleGlobal, PickleObject } from './pickle.ts';
 import type { PickleHandlers } from './pickle.ts';
 
 /** Element types of torch storages. */
