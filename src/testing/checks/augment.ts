@@ -25,10 +25,10 @@ import type { Comparison, GoldenCheck, TensorRecord } from '../golden.ts';
 
 type Entries = Readonly<Record<string, unknown>>;
 
-/** PyTorch computes places and weights in float32, fused or not as it was compiled: near 100 pixels they are off by 4e-6. */
-const cropTolerance = 2e-5;
-/** Nine digits of values up to about 2. */
-const mixTolerance = 1e-7;
+/** Two float32 interpolations of values up to about 2. */
+const cropTolerance = 1e-6;
+/** Nine digits of values up to about 2; targets are rounded to float32 in between. */
+const mixTolerance = 2e-7;
 
 function asOperator(name: string, what: string): Operator {
   const operator = operators.find((one) => one === name);
@@ -60,7 +60,7 @@ function compareBytes(tensor: string, values: Uint8ClampedArray, record: TensorR
   return [
     compareRecord(tensor, { shape: record.shape, values }, record, 1e-6),
     compareNumber(`${tensor} sum`, sum, record.sum, 0),
-    compareNumber(`${tensor} l2`, Math.sqrt(squares), record.l2, 1e-8 * record.l2),
+    compareNumber(`${tensor} l2`, Math.sqrt(squares), record.l2, 5.1e-9 * record.l2),
   ];
 }
 

@@ -41,13 +41,14 @@ export function drawWindow(
   return { top: 0, left: 0, height: sidePx, width: sidePx };
 }
 
-/** For each output position: the input position before it and the weight of the one after, as PyTorch in float32. */
+/** For each output position: the input position before it and the weight of the one after, as PyTorch. */
 function bilinearPlaces(inputPx: number, outputPx: number): { first: Int32Array; second: Float32Array } {
+  // PyTorch's scale is float32 and its place is not.
   const scale = Math.fround(inputPx / outputPx);
   const first = new Int32Array(outputPx);
   const second = new Float32Array(outputPx);
   for (let o = 0; o < outputPx; o++) {
-    const place = Math.max(0, Math.fround(scale * (o + 0.5) - 0.5));
+    const place = Math.max(0, scale * (o + 0.5) - 0.5);
     first[o] = Math.min(Math.trunc(place), inputPx - 1);
     second[o] = place - first[o]!;
   }
