@@ -48,12 +48,16 @@ export default defineConfig({
     sourcemap: true,
     rolldownOptions: {
       checks: { bundlerTimings: false },
-      // The page, and the element alone under a lasting name for other sites.
-      input: { page: 'index.html', 'emotion-recognizer': 'src/elements/emotion-recognizer.ts' },
+      // The page; under lasting names, the element alone for other sites and the face finder that `prepare` drives.
+      input: {
+        page: 'index.html',
+        'emotion-recognizer': 'src/elements/emotion-recognizer.ts',
+        'face-points': 'src/capture/film-points.ts',
+      },
       preserveEntrySignatures: 'exports-only',
       output: {
         entryFileNames: ({ name }) =>
-          name === 'emotion-recognizer' ? '[name].js' : 'assets/[name]-[hash].js',
+          name === 'emotion-recognizer' || name === 'face-points' ? '[name].js' : 'assets/[name]-[hash].js',
       },
     },
   },

@@ -1,13 +1,12 @@
 // Face points of small still pictures, such as training faces, by the live path's own detector.
 import { Problem } from '../base/errors.ts';
+import type { FacePoints, Point } from '../clip/face.ts';
 import { openFaceTracker } from './face-client.ts';
 import type { DetectedFace, FinderOptions } from './face-protocol.ts';
 
-/** Stills of one size, one after the other. */
-export interface StillBatch {
-  /** Interleaved pixels, 0..255, as base64; shape [count, height, width, channels]. */
-  readonly base64: string;
-  readonly count: number;
+/** Interleaved pixels, 0..255; shape [height, width, channels]. */
+export interface Picture {
+  readonly data: Uint8Array;
   readonly width: number;
   readonly height: number;
   readonly channels: 1 | 3;
@@ -17,7 +16,8 @@ export interface StillBatch {
 export type FlatPoints = readonly [number, number, number, number, number, number];
 
 export interface StillFinder {
-  find(batch: StillBatch): Promise<(FlatPoints | null)[]>;
+  /** Points of the face that fills the still; null when none is found. */
+  find(still: Picture): Promise<FlatPoints | null>;
   close(): void;
 }
 
@@ -42,19 +42,10 @@ export async function openStillFinder(assetsUrl: string): Promise<StillFinder> {
   const source = new OffscreenCanvas(1, 1);
   const picture = new OffscreenCanvas(sidePx, sidePx);
   return {
-    async find(batch) {
-      const bytes = decodeBase64(batch.base64);
-      const { count, width, height, channels } = batch;
-      const size = width * height * channels;
-      if (bytes.length !== count * size) {
-        throw new Problem('internal', `internal: ${String(bytes.length)} bytes for ${String(count)} stills`);
-      }
-      const results: (FlatPoints | null)[] = [];
-      for (let i = 0; i < count; i++) {
-        const still = toImageData(bytes.subarray(i * size, (i + 1) * size), batch);
-        results.push(toPoints(await tracker.detect(draw(still, source, picture)), width, height));
-      }
-      return results;
+    async find(still) {
+      const { width, height } = still;
+      const faces = await tracker.detect(draw(stillAsImage(still), source, picture));
+      return toPoints(faces, width, height);
     },
     close: () => {
       tracker.close();
@@ -96,22 +87,24 @@ function toPoints(faces: readonly DetectedFace[], width: number, height: number)
   const spanY = (padding * Math.max(width, height)) / height;
   const x = (value: number): number => 0.5 + (value - 0.5) * spanX;
   const y = (value: number): number => 0.5 + (value - 0.5) * spanY;
+  const inStill = (point: Point): Point => ({ x: x(point.x), y: y(point.y) });
   const { rightEye, leftEye, mouth } = face.points;
-  return [x(rightEye.x), y(rightEye.y), x(leftEye.x), y(leftEye.y), x(mouth.x), y(mouth.y)];
+  return flatten({ rightEye: inStill(rightEye), leftEye: inStill(leftEye), mouth: inStill(mouth) });
 }
 
-function toImageData(pixels: Uint8Array, { width, height, channels }: StillBatch): ImageData {
+export function flatten({ rightEye, leftEye, mouth }: FacePoints): FlatPoints {
+  return [rightEye.x, rightEye.y, leftEye.x, leftEye.y, mouth.x, mouth.y];
+}
+
+export function stillAsImage({ data, width, height, channels }: Picture): ImageData {
   const image = new ImageData(width, height);
-  for (let i = 0; i < width * height; i++) {
-    for (let c = 0; c < 3; c++) image.data[4 * i + c] = pixels[i * channels + (channels === 1 ? 0 : c)] ?? 0;
-    image.data[4 * i + 3] = 255;
+  const rgba = image.data;
+  const [green, blue] = channels === 1 ? [0, 0] : [1, 2];
+  for (let to = 0, from = 0; to < rgba.length; to += 4, from += channels) {
+    rgba[to] = data[from]!;
+    rgba[to + 1] = data[from + green]!;
+    rgba[to + 2] = data[from + blue]!;
+    rgba[to + 3] = 255;
   }
   return image;
-}
-
-function decodeBase64(text: string): Uint8Array {
-  const binary = atob(text);
-  const bytes = new Uint8Array(binary.length);
-  for (let i = 0; i < bytes.length; i++) bytes[i] = binary.charCodeAt(i);
-  return bytes;
 }
