@@ -12,7 +12,7 @@ export interface AdamWOptions {
 }
 
 /** The fine-tuning recipe's constants. */
-const officialAdamW: AdamWOptions = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
+export const officialAdamW: AdamWOptions = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
 
 /** One tensor's place in the flat arrays, with its own learning rate and decay. */
 export interface FlatRange {
@@ -28,9 +28,10 @@ export interface AdamW {
   floats(length: number): SharedFloats;
   /**
    * Averages gradients of several threads into the first of them; all are of `floats`.
+   * @param parts how many parts' gradients each thread has summed
    * @returns the squares' sum of the average
    */
-  average(gradients: readonly SharedFloats[]): number;
+  average(gradients: readonly SharedFloats[], parts?: number): number;
   /** average += share * (params - average); both are of `floats`. */
   follow(average: SharedFloats, params: SharedFloats, share: number): void;
   /**
@@ -60,12 +61,12 @@ export async function createAdamW(): Promise<AdamW> {
   const { exports } = loaded.kernels;
   return {
     floats: (length) => heap.floats(heap.allocate(4 * length), length).fill(0),
-    average(gradients) {
+    average(gradients, parts = 1) {
       const [sum, ...others] = gradients;
       assert(sum, 'no gradients to average');
       for (const { byteOffset } of others)
         exports.add(sum.byteOffset, byteOffset, sum.byteOffset, sum.length);
-      return exports.scaleAndSquare(sum.byteOffset, 1 / gradients.length, sum.length);
+      return exports.scaleAndSquare(sum.byteOffset, 1 / (gradients.length * parts), sum.length);
     },
     follow(average, params, share) {
       exports.approach(average.byteOffset, params.byteOffset, share, average.length);

@@ -1,315 +1,353 @@
-// `finetune`: trains faces alone, voices alone and pairs together, from fresh parameters.
-import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
+// `finetune`: trains classes or dimensions on prepared samples, as the official code does.
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import { Problem } from '../base/errors.ts';
 import { officialClipSpec } from '../clip/spec.ts';
 import type { ClipSpec } from '../clip/spec.ts';
 import { sizes } from '../model/config.ts';
-import type { HicmaeConfig, SizeName } from '../model/config.ts';
-import { emotions } from '../model/labels.ts';
+import type { HicmaeConfig } from '../model/config.ts';
+import { finetuneMultiplyAdds } from '../model/multiply-adds.ts';
+import { parameterCount, parameterGroups, parameterShapes } from '../model/params.ts';
 import { startBackend } from './backend.ts';
-import { backendOption, chooseTrainBackend } from './webgpu.ts';
-import type { BackendOption } from './webgpu.ts';
-import { checkpointPath, readCheckpoint } from './checkpoint.ts';
-import { initialFlat } from './flat-params.ts';
+import { writeWhole } from './cache.ts';
+import { clipsCommandLine } from './command-line.ts';
+import { initialFinetune } from './initial.ts';
+import { argmax, scoreClassification, scoreRegression } from './metrics.ts';
 import { number, whole } from './options.ts';
-import { train } from './trainer.ts';
-import type { LogEntry } from './trainer.ts';
-import { loadTrainingData } from './training-data.ts';
-import type { DataOptions } from './training-data.ts';
+import {
+  checkEnough,
+  dimensionsOf,
+  sharedIds,
+  splitSamples,
+  usableClass,
+  usableDimensions,
+  wantedClasses,
+  wantedDimensions,
+} from './run-data.ts';
+import type { Split, Wanted } from './run-data.ts';
+import { runLog } from './run-log.ts';
+import { addCommonOptions, identityOf, names, resolveOptions, stopOnInterrupt } from './run-options.ts';
+import type { CommonOptions, Resolved } from './run-options.ts';
+import { measureRate, memoryBytes, planLines, stepsOf, trainerOptionsOf } from './run-plan.ts';
+import type { SampleSet } from './sample.ts';
+import { openSamples } from './shards/read.ts';
+import { checkRunFolder, train } from './trainer.ts';
+import type { TrainingEnd, Validation } from './trainer.ts';
+import { chooseTrainBackend } from './webgpu.ts';
 
-export interface FinetuneOptions extends DataOptions {
-  readonly size: SizeName;
-  readonly from?: string;
-  readonly out: string;
-  readonly steps: number;
-  readonly minutes: number;
-  readonly batchFaces: number;
-  readonly batchVoices: number;
-  readonly pairs: number;
-  readonly keepFaces: number;
-  readonly keepVoices: number;
-  readonly lr: number;
-  readonly warmup: number;
-  readonly weightDecay: number;
+export interface FinetuneOptions extends CommonOptions {
+  readonly task: 'classes' | 'dimensions';
+  readonly classes?: readonly string[];
+  readonly dimensions?: readonly string[];
+  readonly folds: readonly number[];
+  readonly loss: 'mse' | 'ccc';
+  readonly headActivation: HicmaeConfig['headActivation'];
+  readonly mix: boolean;
+  readonly smoothing: number;
+  readonly softLabels: boolean;
+  readonly classWeights: 'none' | 'balanced' | Readonly<Record<string, number>>;
+  readonly modalityDropout: number;
   readonly layerDecay: number;
   readonly dropPath: number;
-  readonly smoothing: number;
-  readonly average: number;
-  readonly seed: number;
-  readonly resume: boolean;
-  readonly checkpointEvery: number;
-  readonly validateEvery: number;
-  /** Default auto. */
-  readonly backend?: BackendOption;
+  readonly patience: number;
+  /** Speech level of the training voices, dB re full scale; the page brings a speaker to it. Undefined: it does not. */
+  readonly speechLevel?: number;
 }
 
-/** How our models' clips are cut. CREMA-D has nothing above 5.5 kHz and FER+ is gray, so they hear and see no more. */
-function clipSpecOf(config: HicmaeConfig): ClipSpec {
-  const { frameCount, cropPx } = config.video;
-  const spanMs = officialClipSpec.frameCount * officialClipSpec.frameIntervalMs;
+/** How the clips of a run are cut. */
+function clipSpecOf(options: FinetuneOptions, { video }: HicmaeConfig): ClipSpec {
   return {
     ...officialClipSpec,
-    frameCount,
-    cropPx,
-    frameIntervalMs: spanMs / frameCount,
-    color: 'gray-standardized',
-    bandLimitHz: 5400,
-    // Mean of capture/voice.ts's speechLevelDb over every 37th clip of CREMA-D's folds 2 to 5, measured once by hand.
-    speechLevelDb: -28.8,
+    frameCount: video.frameCount,
+    cropPx: video.cropPx,
+    frameIntervalMs: options.frameStep * 40,
+    color: options.color,
+    bandLimitHz: options.bandLimit === 0 ? null : options.bandLimit,
+    speechLevelDb: options.speechLevel ?? null,
   };
 }
 
-const percent = (value: string | number | null | undefined): string =>
-  typeof value === 'number' ? `${(value * 100).toFixed(1)} %` : '-';
-const short = (value: string | number | null | undefined): string =>
-  typeof value === 'number' ? value.toFixed(3) : '-';
+/** Scores of the looks: the official code keeps the epoch of the best accuracy, or concordance. */
+function validationOf(wanted: Wanted, split: Split, outputs: FinetuneOptions['task']): Validation {
+  const { labels, targets } = wanted;
+  const rowOf = (i: number): number[] => [...targets.subarray(i * labels.length, (i + 1) * labels.length)];
+  const truth = split.validated.map(rowOf);
+  return {
+    sets: truth.length === 0 ? {} : { clips: truth.length },
+    score: (_, rows) => {
+      if (outputs === 'dimensions') {
+        const { ccc, pcc, mse } = scoreRegression(rows, truth);
+        return { ccc: ccc.mean, pcc: pcc.mean, mse: mse.mean };
+      }
+      const { war, uar } = scoreClassification(rows, truth.map(argmax), labels.length);
+      return { war, uar };
+    },
+    best: (scores) => scores['war'] ?? scores['ccc'] ?? null,
+  };
+}
 
-/** The log's two faces: every entry as a line of JSON in the run's folder, a line now and then for a person. */
-function logger(
-  path: string,
+/** What is wanted of which samples. */
+function splitOf(
+  set: SampleSet,
   options: FinetuneOptions,
-  say: (line: string) => void,
-): (entry: LogEntry) => void {
-  let said = 0;
-  let steps = 0;
-  let since = Date.now();
-  return (entry) => {
-    appendFileSync(path, `${JSON.stringify({ time: new Date().toISOString(), ...entry })}\n`);
-    if (entry['event'] === 'start')
-      say(
-        `${String(entry['parameters'])} parameters, ${String(entry['threads'])} threads, ${String(entry['backend'])}`,
-      );
-    if (entry['event'] === 'validation') {
-      say(
-        `step ${String(entry['step'])} validation: faces ${percent(entry['facesWar'])} accuracy, ${percent(entry['facesUar'])} UAR; ` +
-          `voices ${percent(entry['voicesWar'])} accuracy, ${percent(entry['voicesUar'])} UAR`,
-      );
-    }
-    if (entry['event'] !== 'step') return;
-    steps++;
-    const now = Date.now();
-    if (now - said < 10_000) return;
-    const rate = (steps * (options.batchFaces + options.batchVoices) * 1000) / Math.max(1, now - since);
-    said = now;
-    since = now;
-    steps = 0;
-    const learningRate = Number(entry['learningRate']).toExponential(1);
-    say(
-      `step ${String(entry['step'])} of ${String(options.steps)}: loss face ${short(entry['face'])} voice ${short(entry['voice'])} pair ${short(entry['pair'])}, ` +
-        `lr ${learningRate}, ${rate.toFixed(0)} samples/s, ${Number(entry['leftMinutes']).toFixed(0)} min left`,
+  fold: number | null,
+): { readonly split: Split; readonly wanted: Wanted } {
+  const labels =
+    options.task === 'classes' ? (options.classes ?? set.classes) : (options.dimensions ?? dimensionsOf(set));
+  if (labels.length < (options.task === 'classes' ? 2 : 1)) {
+    throw new Problem(
+      'unsupported-file',
+      `${options.data.join(', ')} holds ${options.task === 'classes' ? `the classes ${labels.join(', ') || '(none)'}; wanted two or more: prepare a labeled corpus, or give --classes a,b` : 'no dimensions: prepare a corpus with values such as valence and arousal, or take --task classes'}.`,
     );
-  };
+  }
+  const { validShare, seed } = options;
+  const usable = options.task === 'classes' ? usableClass(labels) : usableDimensions(labels);
+  const split = splitSamples(set.samples, usable, { fold, validShare, seed });
+  const wanted =
+    options.task === 'classes'
+      ? wantedClasses(set.samples, split.trained, labels, { ...options, classes: labels })
+      : wantedDimensions(set.samples, labels);
+  return { split, wanted };
 }
 
-/** Runs the command; `say` prints progress. */
+/** One training; see `finetune`. */
+async function finetuneOnce(
+  resolved: Resolved<FinetuneOptions>,
+  fold: number | null,
+  run: string,
+  say: (line: string) => void,
+  stopping: () => boolean,
+): Promise<TrainingEnd | null> {
+  const { options } = resolved;
+  const set = await openSamples(options.data);
+  await set.close();
+  const { split, wanted } = splitOf(set, options, fold);
+  checkEnough(split, options.batch);
+  const config: HicmaeConfig = {
+    ...sizes[options.size],
+    classCount: wanted.labels.length,
+    headActivation: options.headActivation,
+  };
+  const clip = clipSpecOf(options, config);
+  const backend = await chooseTrainBackend(options.backend);
+  say(backend.reason);
+  const steps = stepsOf(options, split.trained.length, backend.name);
+  await startBackend();
+  const lines = planLines(resolved, {
+    steps,
+    split,
+    parameterCount: parameterCount(config),
+    multiplyAdds: finetuneMultiplyAdds(config).total,
+    memory: memoryBytes(config, { video: 1, audio: 1 }, parameterCount(config), options, steps.threads),
+    rate: backend.name === 'wasm' ? await measureRate() : null,
+  });
+  if (options.dryRun) {
+    lines.forEach(say);
+    return null;
+  }
+  const { resume } = options;
+  const identity = { ...identityOf(options), fold };
+  checkRunFolder(run, resume, identity);
+  mkdirSync(run, { recursive: true });
+  writeFileSync(join(run, 'plan.txt'), `${lines.join('\n')}\n`);
+  say(lines.slice(-5, -2).join('\n'));
+  const log = runLog(run, options.batch, say);
+  try {
+    const end = await train({
+      run,
+      model: {
+        kind: 'finetune',
+        config,
+        labels: wanted.labels,
+        outputs: options.task,
+        missingModalities:
+          options.modalityDropout > 0 ||
+          set.samples.some(({ frameCount, sampleCount }) => frameCount === 0 || sampleCount === 0),
+      },
+      parameters: parameterShapes(config),
+      groups: parameterGroups(config, options.layerDecay),
+      clip,
+      options: trainerOptionsOf(options, steps, backend.name, options.patience),
+      identity,
+      provenance: {
+        command: clipsCommandLine('finetune', { ...options, out: run, ...(fold === null ? {} : { fold }) }),
+        data: `${[...new Set(set.samples.map(({ corpus }) => corpus))].join(', ')}: ${String(split.trained.length)} samples trained, ${String(split.validated.length)} held out`,
+        seed: String(options.seed),
+      },
+      task: {
+        kind: 'clips',
+        config,
+        folders: options.data,
+        color: options.color,
+        bandLimitHz: clip.bandLimitHz,
+        frameStep: options.frameStep,
+        trained: sharedIds(split.trained),
+        validated: sharedIds(split.validated),
+        targets: wanted.targets,
+        weights: wanted.weights,
+        options: {
+          seed: options.seed,
+          batch: options.batch,
+          partSize: options.partSize,
+          augment: options.augment,
+          mix: options.mix && options.task === 'classes',
+          dropPath: options.dropPath,
+          modalityDropout: options.modalityDropout,
+          loss: options.task === 'classes' ? 'cross-entropy' : options.loss,
+          recompute: options.recompute,
+        },
+      },
+      validation: validationOf(wanted, split, options.task),
+      pictureIds: [],
+      onPictures: () => Promise.resolve(),
+      resume,
+      initial: () => initialFinetune(config, options.from, options.seed, say),
+      log: log.log,
+      stopping,
+    });
+    say(endLine(end, run));
+    return end;
+  } finally {
+    log.close();
+  }
+}
+
+export function endLine({ why, step, minutes, best }: TrainingEnd, run: string): string {
+  const reason = {
+    steps: 'all steps done',
+    minutes: 'the time is over',
+    patience: 'no better score for long',
+    stopped: 'stopped',
+  }[why];
+  const bestLine = best === null ? '' : `; best ${best.score.toFixed(4)} at step ${String(best.step)}`;
+  const next = why === 'stopped' ? ' Go on with the same command and --resume.' : '';
+  return `${reason} at step ${String(step)} after ${minutes.toFixed(1)} min${bestLine}; checkpoint in ${run}.${next}`;
+}
+
+/** Runs the command: one training, or one for each of --folds into OUT/fold-K. */
 export async function finetune(
-  options: FinetuneOptions,
+  resolved: Resolved<FinetuneOptions>,
   say: (line: string) => void,
   stopping: () => boolean = () => false,
 ): Promise<void> {
-  if (options.faces === undefined && options.voices === undefined) {
-    throw new Problem('unsupported-file', 'Nothing to train on: give --faces DIR, --voices DIR or both.');
+  const { options } = resolved;
+  const { folds, fold, out, resume } = options;
+  if (folds.length === 0) {
+    await finetuneOnce(resolved, fold ?? null, out, say, stopping);
+    return;
   }
-  // Where it is, what computes it and how often it saves may change between sessions; the rest may not.
-  const { out, resume, checkpointEvery, validateEvery, minutes, backend: wanted = 'auto', ...rest } = options;
-  const backend = await chooseTrainBackend(wanted);
-  // A GPU's steps come from one thread; the others still decode.
-  const threads = backend.name === 'webgpu' ? 1 : options.threads;
-  say(backend.reason);
-  for (const [name, count] of [
-    ['--batch-faces', options.batchFaces],
-    ['--batch-voices', options.batchVoices],
-    ['--pairs', options.pairs],
-  ] as const) {
-    if (count % threads !== 0) {
-      throw new Problem(
-        'unsupported-file',
-        `${name} ${String(count)} does not divide evenly among ${String(threads)} threads.`,
-      );
-    }
+  if (fold !== undefined)
+    throw new Problem('unsupported-file', '--fold and --folds are both given: wanted one of them.');
+  const ends: Record<string, TrainingEnd['best']> = {};
+  for (const one of folds) {
+    const run = join(out, `fold-${String(one)}`);
+    say(`fold ${String(one)}`);
+    // Of folds interrupted together, those not begun yet begin now.
+    const began = existsSync(join(run, 'log.jsonl'));
+    const own = { ...resolved, options: { ...options, resume: resume && began } };
+    const end = await finetuneOnce(own, one, run, say, stopping);
+    if (end === null) continue;
+    ends[String(one)] = end.best;
+    if (end.why === 'stopped') return;
   }
-  if (options.pairs > Math.min(options.batchFaces, options.batchVoices)) {
-    throw new Problem(
-      'unsupported-file',
-      `--pairs ${String(options.pairs)} is more than a batch's faces or voices.`,
-    );
-  }
-  const config: HicmaeConfig = { ...sizes[options.size], classCount: emotions.length };
-  const clip = clipSpecOf(config);
-  const identity: Record<string, string | number | boolean | null> = {
-    ...rest,
-    faces: rest.faces ?? null,
-    voices: rest.voices ?? null,
-    from: rest.from ?? null,
-  };
-  if (resume) {
-    const saved = readCheckpoint(out).state.options;
-    const differing = Object.keys(identity).filter((key) => saved[key] !== identity[key]);
-    if (differing.length > 0) {
-      const list = differing.map((key) => `${key} ${String(identity[key])} instead of ${String(saved[key])}`);
-      throw new Problem(
-        'unsupported-file',
-        `${out} was begun with other options: ${list.join(', ')}. Resume it with the same, or start another run.`,
-      );
-    }
-  } else if (existsSync(checkpointPath(out))) {
-    throw new Problem(
-      'unsupported-file',
-      `${out} already holds a run: give --resume to go on with it, or another --out.`,
-    );
-  }
-  const earlier = options.from === undefined ? null : readCheckpoint(options.from);
-  if (earlier && JSON.stringify(earlier.state.config) !== JSON.stringify(config)) {
-    throw new Problem(
-      'unsupported-file',
-      `${options.from ?? ''} holds another architecture than --size ${options.size}: go on from a run of the same size.`,
-    );
-  }
-  mkdirSync(out, { recursive: true });
-  const data = await loadTrainingData(options, config, clip, say);
-  const command = `npm run train -- finetune ${commandLine(options)}`;
-  writeFileSync(join(out, 'command.txt'), `${command}\n`);
-  const provenance = {
-    command: earlier ? `${earlier.state.provenance['command'] ?? ''} && ${command}` : command,
-    data: [
-      data.faces ? `FER+-like faces: ${String(data.faces.count)} of split train` : null,
-      data.voices
-        ? `CREMA-D-like voices: ${String(data.voices.count)} clips, all folds but ${String(options.fold)}`
-        : null,
-    ]
-      .filter((part) => part !== null)
-      .join('; '),
-    seed: String(options.seed),
-  };
-  const end = await train({
-    run: out,
-    config,
-    clip,
-    identity,
-    provenance,
-    data,
-    resume,
-    options: {
-      steps: options.steps,
-      minutes,
-      batchFaces: options.batchFaces,
-      batchVoices: options.batchVoices,
-      pairs: options.pairs,
-      keepFaces: options.keepFaces,
-      keepVoices: options.keepVoices,
-      dropPath: options.dropPath,
-      smoothing: options.smoothing,
-      seed: options.seed,
-      learningRate: options.lr,
-      warmupSteps: options.warmup,
-      weightDecay: options.weightDecay,
-      layerDecay: options.layerDecay,
-      averageDecay: options.average,
-      threads,
-      backend: backend.name,
-      checkpointEveryMinutes: checkpointEvery,
-      validateEverySteps: validateEvery,
-    },
-    initial: async () => {
-      await startBackend();
-      return earlier?.arrays.average ?? initialFlat(config, options.seed);
-    },
-    log: logger(join(out, 'log.jsonl'), options, say),
-    stopping,
-  });
-  const last = readFileSync(join(out, 'log.jsonl'), 'utf8').trimEnd().split('\n').length;
-  const why = { steps: 'all steps done', minutes: 'the time is over', stopped: 'stopped' }[end.why];
+  const scores = Object.values(ends).flatMap((best) => (best === null ? [] : [best.score]));
+  if (scores.length === 0) return;
+  const mean = scores.reduce((a, b) => a + b, 0) / scores.length;
+  writeWhole(join(out, 'folds.json'), `${JSON.stringify({ best: ends, mean }, null, 2)}\n`);
   say(
-    `${why} at step ${String(end.step)} after ${end.minutes.toFixed(1)} min; checkpoint in ${checkpointPath(out)}, ${String(last)} log lines`,
+    `best ${options.task === 'classes' ? 'accuracy' : 'concordance'}, mean of ${String(scores.length)} folds: ${mean.toFixed(4)} (chosen on the folds themselves, as the official code does; evaluate scores the last epoch too)`,
   );
-  if (end.why === 'stopped') say('Go on with the same command and --resume.');
 }
 
-function commandLine(options: FinetuneOptions): string {
-  return Object.entries(options)
-    .filter(([key, value]) => key !== 'resume' && value !== Infinity)
-    .map(
-      ([key, value]) => `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} ${String(value)}`,
-    )
-    .join(' ');
+/** `balanced`, `none`, or `happy=1,fear=2.5`. */
+function classWeights(text: string): FinetuneOptions['classWeights'] {
+  if (text === 'none' || text === 'balanced') return text;
+  const pairs = names(text).map((part) => part.split('='));
+  const weights = Object.fromEntries(pairs.map(([name = '', value]) => [name, Number(value)]));
+  if (Object.values(weights).every((value) => value >= 0 && Number.isFinite(value))) return weights;
+  throw new Problem(
+    'unsupported-file',
+    `--class-weights ${text}: wanted none, balanced, or weights such as happy=1,fear=2.5.`,
+  );
 }
 
-/** The command as it is typed. */
 export function finetuneCommand(say: (line: string) => void): Command {
-  return new Command('finetune')
-    .description('Train faces alone, voices alone and pairs by label together, from fresh parameters.')
-    .option(
-      '--faces <dir>',
-      'faces laid out like FER+: train-images.npy.gz, train-votes.csv, and valid-... if there is',
+  const command = addCommonOptions(
+    new Command('finetune').description(
+      "Train classes or dimensions on prepared samples: the paper's recipes, and ours for samples that lack a face or a voice.",
+    ),
+    'finetune',
+  );
+  return command
+    .addOption(
+      new Option('--task <what>', 'what the head reads; preset')
+        .choices(['classes', 'dimensions'])
+        .default('classes'),
     )
-    .option('--voices <dir>', 'voices laid out like CREMA-D: clips.csv, audio/CLIP.opus')
-    .option('--fold <number>', 'fold of voices held out from training', whole(1, 1000), 1)
-    .addOption(new Option('--size <name>', 'architecture').choices(Object.keys(sizes)).default('nano'))
-    .option('--from <run>', "start from another run's averaged weights (default: fresh parameters)")
-    .requiredOption('--out <dir>', 'folder of the run: checkpoint, log; for example runs/nano')
-    .option('--steps <count>', 'optimizer steps', whole(1, 10_000_000), 4000)
     .option(
-      '--minutes <minutes>',
-      'end after this much time, and the schedule with it (default: no limit)',
-      number(0, 1e6),
-      Infinity,
+      '--classes <names>',
+      "classes in the head's order, separated by commas (default: the data's)",
+      names,
     )
-    .option('--batch-faces <count>', 'faces per step, over all threads', whole(0, 4096), 80)
-    .option('--batch-voices <count>', 'voices per step, over all threads', whole(0, 4096), 24)
-    .option('--pairs <count>', 'faces and voices per step that are also read as pairs', whole(0, 4096), 12)
-    .option('--keep-faces <share>', "share of a face's patches kept in training, 0..1", number(0.05, 1), 1)
+    .option('--dimensions <names>', "dimensions in the head's order (default: the data's)", names)
     .option(
-      '--keep-voices <share>',
-      "share of a voice's patches kept in training, 0..1",
-      number(0.05, 1),
-      0.4,
+      '--folds <numbers>',
+      'train once for each of these folds, each held out in turn, into OUT/fold-K: 1,2,3,4,5',
+      (text: string) => names(text).map(whole(1, 1000)),
+      [],
     )
-    .option('--lr <rate>', 'highest learning rate', number(0, 1), 1e-3)
-    .option('--warmup <steps>', 'steps of linear warm-up', whole(1, 1_000_000), 100)
-    .option('--weight-decay <factor>', 'weight decay of matrices', number(0, 10), 0.05)
+    .addOption(
+      new Option('--loss <name>', 'of dimensions: mean squared error, or 1 - concordance within a part')
+        .choices(['mse', 'ccc'])
+        .default('mse'),
+    )
+    .addOption(
+      new Option('--head-activation <name>', "of the head's outputs")
+        .choices(['none', 'sigmoid', 'relu', 'tanh'])
+        .default('none'),
+    )
+    .option('--mix', "mixup or cutmix of every part's faces and their targets; preset", false)
+    .option('--no-mix', 'neither')
+    .option('--smoothing <share>', 'label smoothing, 0..1; preset', number(0, 0.9), 0.1)
+    .option('--soft-labels', 'crowd votes as targets where the data has them', false)
+    .option(
+      '--class-weights <weights>',
+      'none, balanced, or by class: happy=1,fear=2.5',
+      classWeights,
+      'none',
+    )
+    .option(
+      '--modality-dropout <share>',
+      'samples with a face and a voice that lose one of them, 0..1; preset',
+      number(0, 1),
+      0,
+    )
     .option(
       '--layer-decay <factor>',
-      'learning rate factor from layer to layer (0.75 when starting from pre-training)',
+      'learning rate factor from layer to layer, 0.01..1; preset (1 suits fresh weights)',
       number(0.01, 1),
       1,
     )
-    .option('--drop-path <rate>', "stochastic depth's rate in the deepest block", number(0, 0.9), 0)
-    .option('--smoothing <share>', 'label smoothing of voices and pairs', number(0, 0.9), 0.1)
     .option(
-      '--average <share>',
-      'share of the running average of the weights kept at each step',
-      number(0, 0.99999),
-      0.998,
+      '--drop-path <rate>',
+      "stochastic depth's rate in the deepest block, 0..1; preset",
+      number(0, 0.9),
+      0,
     )
-    .option('--seed <number>', 'decides everything random', whole(0, 2 ** 31), 1)
-    .option('--threads <count>', 'worker threads', whole(1, 64), Math.min(2, availableParallelism()))
-    .addOption(backendOption())
-    .addOption(
-      new Option(
-        '--align <how>',
-        "align faces by the page's detector (needs Chromium), or take the stills as they are",
-      )
-        .choices(['detect', 'as-is'])
-        .default('detect'),
-    )
-    .option('--resume', 'go on from the checkpoint in --out', false)
-    .option('--checkpoint-every <minutes>', 'minutes between checkpoints', number(0, 1e6), 3)
     .option(
-      '--validate-every <steps>',
-      'steps between looks at small validation subsets',
-      whole(1, 10_000_000),
-      500,
+      '--patience <looks>',
+      'end after so many validations without a better score (default: never)',
+      whole(1, 1e6),
+      Infinity,
     )
-    .action(async (options: FinetuneOptions) => {
-      let stop = false;
-      process.once('SIGINT', () => {
-        stop = true;
-        say('Stopping after this step; once more to stop at once.');
-        process.once('SIGINT', () => process.exit(130));
-      });
-      await finetune(options, say, () => stop);
+    .option(
+      '--speech-level <dB>',
+      "level of the training voices' speech, re full scale, -100 to 0: the page brings a speaker to it (default: it does not)",
+      number(-100, 0),
+    )
+    .action(async () => {
+      const resolved = resolveOptions<FinetuneOptions>(command);
+      await finetune(resolved, say, stopOnInterrupt(say));
     });
 }

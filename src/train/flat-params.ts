@@ -73,23 +73,32 @@ export function tensorsOf(flat: Float32Array, slots: readonly Slot[]): Params {
   );
 }
 
-/** Gradients into one flat array; parameters without one get zeros. */
+/**
+ * Gradients into one flat array; parameters without one get zeros.
+ * @param add adds to what is there
+ */
 export async function readGradients(
   gradients: Params,
   slots: readonly Slot[],
   into: Float32Array,
+  add = false,
 ): Promise<void> {
   const current: unknown = backend();
+  const put = (values: Float32Array, offset: number): void => {
+    if (!add) into.set(values, offset);
+    else for (let i = 0; i < values.length; i++) into[offset + i]! += values[i]!;
+  };
   // A GPU answers later, so it is asked for all at once.
   const reads: Promise<void>[] = [];
   for (const { name, offset, length } of slots) {
     const gradient = gradients[name];
-    if (!gradient) into.fill(0, offset, offset + length);
-    else if (current instanceof WasmBackend) into.set(current.view(gradient), offset);
+    if (gradient === undefined) {
+      if (!add) into.fill(0, offset, offset + length);
+    } else if (current instanceof WasmBackend) put(current.view(gradient), offset);
     else {
       reads.push(
         gradient.data<'float32'>().then((values) => {
-          into.set(values, offset);
+          put(values, offset);
         }),
       );
     }

@@ -4,7 +4,10 @@ import { Problem } from '../base/errors.ts';
 import { analyzeCommand } from './analyze.ts';
 import { evaluateCommand } from './evaluate.ts';
 import { exportCommand } from './export.ts';
+import { finetuneStillsCommand } from './finetune-stills.ts';
+import { importCommand } from './import.ts';
 import { finetuneCommand } from './finetune.ts';
+import { pretrainCommand } from './pretrain.ts';
 
 const say = (line: string): void => {
   process.stdout.write(`${line}\n`);
@@ -13,9 +16,12 @@ const say = (line: string): void => {
 const program = new Command('npm run train --')
   .description('Trains, scores and exports the recognizer, and reads media files with it.')
   .showHelpAfterError()
+  .addCommand(pretrainCommand(say))
   .addCommand(finetuneCommand(say))
+  .addCommand(finetuneStillsCommand(say))
   .addCommand(evaluateCommand(say))
   .addCommand(exportCommand(say))
+  .addCommand(importCommand(say))
   .addCommand(analyzeCommand(say));
 
 try {

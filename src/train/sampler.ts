@@ -33,6 +33,23 @@ export function keepSome(count: number, keep: number, stream: Random): Int32Arra
     : permutation(count, stream).slice(0, keep).sort();
 }
 
+/**
+ * The samples of every step: each epoch in another order, its last partial batch dropped, as the official code does.
+ * @param ids all samples of an epoch, at least as many as a batch
+ */
+export function batches(ids: Int32Array, batch: number, seed: number): (step: number) => Int32Array {
+  const stepsPerEpoch = Math.floor(ids.length / batch);
+  let epoch = -1;
+  let order: Int32Array = new Int32Array(0);
+  return (step) => {
+    const wanted = Math.floor(step / stepsPerEpoch);
+    if (wanted !== epoch) order = permutation(ids.length, streamOf(seed, wanted, -1));
+    epoch = wanted;
+    const first = (step % stepsPerEpoch) * batch;
+    return order.subarray(first, first + batch).map((at) => ids[at]!);
+  };
+}
+
 export interface SamplerOptions {
   readonly seed: number;
   /** Per step, over all threads. */

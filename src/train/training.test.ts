@@ -12,8 +12,8 @@ import { evaluate, pairByLabel } from './evaluate.ts';
 import type { EvaluateOptions } from './evaluate.ts';
 import { exportRun } from './export.ts';
 import { alignStills, readStills, selectRows } from './faces.ts';
-import { finetune } from './finetune.ts';
-import type { FinetuneOptions } from './finetune.ts';
+import { finetuneStills } from './finetune-stills.ts';
+import type { StillsOptions } from './finetune-stills.ts';
 import { readNpyBytes } from './npy.ts';
 import { chooseTrainBackend } from './webgpu.ts';
 
@@ -68,7 +68,7 @@ afterAll(() => {
   rmSync(root, { recursive: true, force: true });
 });
 
-const base: Omit<FinetuneOptions, 'out' | 'resume'> = {
+const base: Omit<StillsOptions, 'out' | 'resume'> = {
   faces,
   voices,
   fold: 1,
@@ -107,7 +107,7 @@ interface LogLine {
 test('losses fall, and a stopped and resumed run equals an uninterrupted one', async () => {
   const whole = join(root, 'whole');
   const parts = join(root, 'parts');
-  await finetune({ ...base, out: whole, resume: false }, silent);
+  await finetuneStills({ ...base, out: whole, resume: false }, silent);
   const log = readFileSync(join(whole, 'log.jsonl'), 'utf8')
     .trim()
     .split('\n')
@@ -122,13 +122,13 @@ test('losses fall, and a stopped and resumed run equals an uninterrupted one', a
   expect(log.every(({ voice }) => Number.isFinite(voice))).toBe(true);
 
   let asked = 0;
-  await finetune({ ...base, out: parts, resume: false }, silent, () => ++asked > 5);
+  await finetuneStills({ ...base, out: parts, resume: false }, silent, () => ++asked > 5);
   expect(readCheckpoint(parts).state.step).toBe(5);
-  await expect(finetune({ ...base, out: parts, resume: false }, silent)).rejects.toThrow('--resume');
-  await expect(finetune({ ...base, lr: 1, out: parts, resume: true }, silent)).rejects.toThrow(
+  await expect(finetuneStills({ ...base, out: parts, resume: false }, silent)).rejects.toThrow('--resume');
+  await expect(finetuneStills({ ...base, lr: 1, out: parts, resume: true }, silent)).rejects.toThrow(
     'lr 1 instead of 0.002',
   );
-  await finetune({ ...base, out: parts, resume: true }, silent);
+  await finetuneStills({ ...base, out: parts, resume: true }, silent);
   const a = readCheckpoint(whole);
   const b = readCheckpoint(parts);
   expect(b.state.step).toBe(14);
@@ -152,7 +152,9 @@ test('a GPU trains as the CPU does', async (context) => {
   const losses = async (backend: 'wasm' | 'webgpu'): Promise<number[]> => {
     const out = join(root, `on-${backend}`);
     const said: string[] = [];
-    await finetune({ ...base, steps: 3, threads: 1, backend, out, resume: false }, (line) => said.push(line));
+    await finetuneStills({ ...base, steps: 3, threads: 1, backend, out, resume: false }, (line) =>
+      said.push(line),
+    );
     expect(said.join('\n')).toContain(backend === 'wasm' ? 'wasm: SIMD' : 'own kernels');
     return readFileSync(join(out, 'log.jsonl'), 'utf8')
       .trim()

@@ -1,6 +1,6 @@
-// One thread's share of a training step: encode faces and voices once, then three losses on what was encoded.
+// Training on still faces and voices held in memory: encode faces and voices once, then three losses on what was encoded.
 // Faces alone, voices alone and pairs are all trained every step: this is the modality dropout.
-import { clone, dispose, keep, tensor2d, tensor3d } from '@tensorflow/tfjs-core';
+import { tensor2d, tensor3d } from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor2D } from '@tensorflow/tfjs-core';
 import { classify } from '../model/classifier.ts';
 import type { HicmaeConfig } from '../model/config.ts';
@@ -8,12 +8,11 @@ import { patchLength, tokenCount } from '../model/embed.ts';
 import { encode } from '../model/encoder.ts';
 import type { Encoded } from '../model/encoder.ts';
 import { selectClips } from '../ops/gather.ts';
-import { disposeGradients, lossAndGradients } from '../model/gradients.ts';
 import { smoothTargets, softTargetCrossEntropy, weightedSum } from '../model/losses.ts';
 import { faceAugmentation, facePatcher } from './face-augment.ts';
 import type { FaceSet } from './faces.ts';
-import { readGradients, tensorsOf } from './flat-params.ts';
-import type { Slot } from './flat-params.ts';
+import { predictor } from './predictor.ts';
+import type { Part, RunTask } from './run-task.ts';
 import { keepSome, sampler, streamOf } from './sampler.ts';
 import type { SamplerOptions } from './sampler.ts';
 import { voiceAugmentation, voicePatcher } from './voice-augment.ts';
@@ -28,17 +27,16 @@ export interface StepOptions extends SamplerOptions {
   readonly smoothing: number;
 }
 
-/** Losses of one thread's share. */
-export interface StepLosses {
-  readonly face: number | null;
-  readonly voice: number | null;
-  readonly pair: number | null;
-  /** Milliseconds of this thread: preparing the batch, computing. */
-  readonly prepareMs: number;
-  readonly computeMs: number;
-  /** Which faces and voices were seen (indices into the sets), to name a bad batch. */
-  readonly faces: readonly number[];
-  readonly voices: readonly number[];
+/** The data of a run on faces and voices in memory; the arrays are shared. */
+export interface StillsTaskData {
+  readonly kind: 'stills';
+  readonly config: HicmaeConfig;
+  readonly bandLimitHz: number | null;
+  readonly faces: FaceSet | null;
+  readonly voices: VoiceSet | null;
+  readonly validFaces: FaceSet | null;
+  readonly validVoices: VoiceSet | null;
+  readonly options: StepOptions;
 }
 
 /** How often a still's tokens all come from one temporal slot. */
@@ -47,24 +45,15 @@ const wholeSlotShare = 0.8;
 /** Weight of the pairs' loss: they are few, and at full weight their noise rules the encoders' gradients. */
 const pairWeight = 0.25;
 
-export type Step = (step: number, params: Float32Array, gradients: Float32Array) => Promise<StepLosses>;
-
 interface Batch {
   readonly patches: Float32Array;
   readonly positions: Int32Array;
   readonly tokens: number;
 }
 
-export function trainStep(
-  config: HicmaeConfig,
-  bandLimitHz: number | null,
-  faces: FaceSet | null,
-  voices: VoiceSet | null,
-  slots: readonly Slot[],
-  thread: number,
-  threadCount: number,
-  options: StepOptions,
-): Step {
+/** One part for each thread: the sampler shares a step out among them. */
+export function stillsTask(data: StillsTaskData, threadCount: number): RunTask {
+  const { config, bandLimitHz, faces, voices, validFaces, validVoices, options } = data;
   const draw = sampler(faces, voices, options);
   const facesOf = facePatcher(config);
   const voicesOf = voicePatcher(config, bandLimitHz);
@@ -73,10 +62,11 @@ export function trainStep(
   const voiceTokens = tokenCount(config, 'audio');
   const classes = config.classCount;
 
-  return async (step, flat, gradients) => {
-    const begin = performance.now();
-    const drawn = draw.draw(step, thread, threadCount);
-    const stream = streamOf(options.seed, step, thread * 2 + 1);
+  const predict = predictor(config, bandLimitHz, validFaces, validVoices);
+
+  const prepare = (step: number, part: number): Part => {
+    const drawn = draw.draw(step, part, threadCount);
+    const stream = streamOf(options.seed, step, part * 2 + 1);
     const cut = (
       count: number,
       tokens: number,
@@ -156,65 +146,64 @@ export function trainStep(
       options.smoothing,
     );
     const pairTargets = smoothTargets([...drawn.pairLabels], classes, options.smoothing);
-    const prepared = performance.now();
-
-    const params = tensorsOf(flat, slots);
     // Data outlives the backward pass, so it is made outside of it.
     const facePatches =
       faceBatch && tensor3d(faceBatch.patches, [drawn.faces.length, faceBatch.tokens, faceLength]);
     const voicePatches =
       voiceBatch && tensor3d(voiceBatch.patches, [drawn.voices.length, voiceBatch.tokens, voiceLength]);
-    const lossTensors: Partial<Record<'face' | 'voice' | 'pair', Scalar>> = {};
-    const result = lossAndGradients(params, () => {
-      const training = { training: { dropPath: options.dropPath, random: stream } };
-      const video =
-        facePatches && encode(params, config, 'video', facePatches, faceBatch.positions, training);
-      const audio =
-        voicePatches && encode(params, config, 'audio', voicePatches, voiceBatch.positions, training);
-      const parts: { readonly loss: Scalar; readonly weight: number }[] = [];
-      const add = (
-        name: 'face' | 'voice' | 'pair',
-        logits: Tensor2D,
-        targets: Float32Array,
-        weight: number,
-      ): void => {
-        const loss = softTargetCrossEntropy(logits, tensor2d(targets, logits.shape));
-        lossTensors[name] = keep(clone(loss));
-        parts.push({ loss, weight });
-      };
-      if (video) add('face', classify(params, config, video, null, training), faceTargets, 1);
-      if (audio) add('voice', classify(params, config, null, audio, training), voiceTargets, 1);
-      if (video && audio && drawn.pairs > 0) {
-        const first = Array.from({ length: drawn.pairs }, (_, i) => i);
-        const some = (encoded: Encoded): Encoded => ({
-          utterance: selectClips(encoded.utterance, first),
-          tokens: selectClips(encoded.tokens, first),
-        });
-        add('pair', classify(params, config, some(video), some(audio), training), pairTargets, pairWeight);
-      }
-      return weightedSum(parts);
-    });
-    await readGradients(result.gradients, slots, gradients);
-    const valueOf = async (name: 'face' | 'voice' | 'pair'): Promise<number | null> => {
-      const loss = lossTensors[name];
-      return loss === undefined ? null : ((await loss.data())[0] ?? NaN);
-    };
-    const losses = {
-      face: await valueOf('face'),
-      voice: await valueOf('voice'),
-      pair: await valueOf('pair'),
-    };
-    dispose(lossTensors);
-    disposeGradients(result);
-    dispose(params);
-    facePatches?.dispose();
-    voicePatches?.dispose();
     return {
-      ...losses,
-      prepareMs: prepared - begin,
-      computeMs: performance.now() - prepared,
-      faces: [...drawn.faces],
-      voices: [...drawn.voices],
+      samples: [
+        ...Array.from(drawn.faces, (i) => `face ${String(i)}`),
+        ...Array.from(drawn.voices, (i) => `voice ${String(i)}`),
+      ],
+      loss: (params, note) => {
+        const training = { training: { dropPath: options.dropPath, random: stream } };
+        const video =
+          facePatches && encode(params, config, 'video', facePatches, faceBatch.positions, training);
+        const audio =
+          voicePatches && encode(params, config, 'audio', voicePatches, voiceBatch.positions, training);
+        const parts: { readonly loss: Scalar; readonly weight: number }[] = [];
+        const add = (
+          name: 'face' | 'voice' | 'pair',
+          logits: Tensor2D,
+          targets: Float32Array,
+          weight: number,
+        ): void => {
+          const loss = softTargetCrossEntropy(logits, tensor2d(targets, logits.shape));
+          note(name, loss);
+          parts.push({ loss, weight });
+        };
+        if (video) add('face', classify(params, config, video, null, training), faceTargets, 1);
+        if (audio) add('voice', classify(params, config, null, audio, training), voiceTargets, 1);
+        if (video && audio && drawn.pairs > 0) {
+          const first = Array.from({ length: drawn.pairs }, (_, i) => i);
+          const some = (encoded: Encoded): Encoded => ({
+            utterance: selectClips(encoded.utterance, first),
+            tokens: selectClips(encoded.tokens, first),
+          });
+          add('pair', classify(params, config, some(video), some(audio), training), pairTargets, pairWeight);
+        }
+        return weightedSum(parts);
+      },
+      close: () => {
+        facePatches?.dispose();
+        voicePatches?.dispose();
+      },
     };
+  };
+
+  return {
+    prepare: (step, part) => Promise.resolve(prepare(step, part)),
+    validate: (params, { set, ids }) => {
+      const items = Int32Array.from(ids);
+      const faceItems = set === 'faces';
+      return predict(params, {
+        faces: faceItems ? items : null,
+        voices: faceItems ? null : items,
+        place: faceItems ? 0 : 0.5,
+        faceTokens: 'slot',
+      });
+    },
+    close: () => Promise.resolve(),
   };
 }
