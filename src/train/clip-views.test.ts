@@ -4,7 +4,8 @@ import { random } from '../base/random.ts';
 import { normalizeFrames, resizeBilinear } from '../clip/frames.ts';
 import { logMel } from '../clip/log-mel.ts';
 import { sizes } from '../model/config.ts';
-import { pretrainingView, testViews, trainingView } from './clip-views.ts';
+import { mildSound } from './augment/sound.ts';
+import { mildPicture, pretrainingView, testViews, trainingView } from './clip-views.ts';
 import type { ViewOptions } from './clip-views.ts';
 import type { SampleMeta, SampleSet } from './sample.ts';
 
@@ -178,6 +179,26 @@ describe('views for training', () => {
       const sound = await view(made.set, 0, { ...options, parts: 'sound' }, random(1));
       expect([sound.frames === null, sound.mel === null]).toEqual([true, false]);
     }
+  });
+
+  test('take other changes of frames and sound, where they are told and nowhere else', async () => {
+    const made = makeSample({ frameCount: 70, sampleCount: 45000 });
+    const own = { ...official, picture: mildPicture, sound: mildSound };
+    const [plain, mild] = await Promise.all(
+      [official, own].map((one) => trainingView(made.set, 0, one, random(9))),
+    );
+    expect(same(plain!.frames, mild!.frames)).toBe(false);
+    expect(same(plain!.mel, mild!.mel)).toBe(false);
+    expect(mild!.frames!.every(Number.isFinite) && mild!.mel!.every(Number.isFinite)).toBe(true);
+    const [valid, ownValid] = await Promise.all(
+      [options, { ...own, augment: 'none', roll: false } as const].map((one) =>
+        trainingView(made.set, 0, one, random(9)),
+      ),
+    );
+    expect(same(valid!.frames, ownValid!.frames) && same(valid!.mel, ownValid!.mel)).toBe(true);
+    const [tested] = await testViews(made.set, 0, options);
+    const [ownTested] = await testViews(made.set, 0, own);
+    expect(same(tested!.mel, ownTested!.mel)).toBe(true);
   });
 
   test('resize stored crops first', async () => {

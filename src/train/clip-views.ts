@@ -17,11 +17,16 @@ import type { ClipSpan } from '../clip/sampling.ts';
 import type { FrameColor } from '../clip/spec.ts';
 import type { HicmaeConfig } from '../model/config.ts';
 import { beta } from './augment/draw.ts';
-import { drawBox, erase } from './augment/erasing.ts';
+import { drawBox, erase, officialErasing } from './augment/erasing.ts';
+import type { Erasing } from './augment/erasing.ts';
 import { cropPicture, drawMultiScaleWindow } from './augment/multi-scale-crop.ts';
 import { pictures } from './augment/pictures.ts';
-import { applyOperation, drawOperations } from './augment/rand-augment.ts';
-import { cropAndResize, drawWindow } from './augment/resized-crop.ts';
+import { applyOperation, drawOperations, officialRandAugment } from './augment/rand-augment.ts';
+import type { RandAugment } from './augment/rand-augment.ts';
+import { cropAndResize, drawWindow, officialResizedCrop } from './augment/resized-crop.ts';
+import type { ResizedCrop } from './augment/resized-crop.ts';
+import { augmentSound, maskMel } from './augment/sound.ts';
+import type { SoundAugmentation } from './augment/sound.ts';
 import type { SampleSet } from './sample.ts';
 
 /** What one view of a sample is fed as; null: the sample lacks it. */
@@ -31,6 +36,45 @@ export interface View {
   /** Normalized log-mel; shape [F, M]. */
   readonly mel: Float32Array | null;
 }
+
+/** How a training view's frames are changed. */
+export interface PictureAugmentation {
+  readonly operations: RandAugment;
+  readonly crop: ResizedCrop;
+  /** Probability of a mirror image. */
+  readonly mirror: number;
+  readonly erasing: Erasing;
+}
+
+export const officialPicture: PictureAugmentation = {
+  operations: officialRandAugment,
+  crop: officialResizedCrop,
+  mirror: 0.5,
+  erasing: officialErasing,
+};
+
+/** Milder, for our own small models of faces of few pixels: no inverted colors, and most of the face stays in view. */
+export const mildPicture: PictureAugmentation = {
+  operations: {
+    count: 2,
+    probability: 0.5,
+    level: 4,
+    levelDeviation: 1.5,
+    operators: [
+      'AutoContrast',
+      'Equalize',
+      'Rotate',
+      'ContrastIncreasing',
+      'BrightnessIncreasing',
+      'SharpnessIncreasing',
+      'ShearX',
+      'ShearY',
+    ],
+  },
+  crop: { area: [0.7, 1], aspect: [0.85, 1 / 0.85] },
+  mirror: 0.5,
+  erasing: { probability: 0.25, area: [0.02, 0.15], aspect: [0.3, 1 / 0.3] },
+};
 
 export interface ViewOptions {
   /** T, the crop's side, F and M are read from it. */
@@ -47,6 +91,10 @@ export interface ViewOptions {
   readonly augment: 'official' | 'none';
   /** The sound times a draw of Beta(10, 10) + 0.5: the official "roll", which never rolls. */
   readonly roll: boolean;
+  /** What `augment: official` does to frames in training; the official unless told. */
+  readonly picture?: PictureAugmentation;
+  /** What `augment: official` does to sound in training and pre-training; nothing unless told, as officially. */
+  readonly sound?: SoundAugmentation;
   /** The parts to make; both unless told. */
   readonly parts?: 'both' | 'picture' | 'sound';
 }
@@ -65,16 +113,21 @@ function orWindow(range: SampleRange | null, window: SampleRange): SampleRange {
   return range !== null && range[1] - range[0] > 1024 ? range : window;
 }
 
+/** @param stream null: as it is, but for the gain */
 function soundView(
   sound: Float32Array,
   range: SampleRange,
   options: ViewOptions,
   gain: number,
+  stream: Random | null,
 ): Float32Array {
   const { frameCount, melBins } = options.config.audio;
-  let samples = sound.subarray(...range);
+  const change = stream !== null && options.augment === 'official' ? options.sound : undefined;
+  let samples = change && stream ? augmentSound(sound, range, change, stream) : sound.subarray(...range);
   if (gain !== 1) samples = samples.map((x) => x * gain);
-  return logMel(samples, { bandLimitHz: options.bandLimitHz, frameCount, melBins });
+  const mel = logMel(samples, { bandLimitHz: options.bandLimitHz, frameCount, melBins });
+  if (change && stream) maskMel(mel, melBins, change, stream);
+  return mel;
 }
 
 const drawGain = (stream: Random, roll: boolean): number => (roll ? beta(stream, 10, 10) + 0.5 : 1);
@@ -106,12 +159,13 @@ function stack(frames: ReadonlyMap<number, Uint8ClampedArray>, which: readonly n
 /** RandAugment, normalization, resized crop, mirroring, erasing: in this order. */
 function augmentFrames(data: Uint8ClampedArray, options: ViewOptions, stream: Random): Float32Array {
   const { cropPx } = options.config.video;
+  const { operations, crop, mirror, erasing } = options.picture ?? officialPicture;
   const all = pictures(data, cropPx, cropPx);
-  for (const operation of drawOperations(stream)) applyOperation(all, operation);
-  const window = drawWindow(stream, cropPx);
-  const mirror = stream.uniform() < 0.5;
-  const frames = cropAndResize(normalizeFrames(data, options.color), cropPx, window, mirror);
-  const box = drawBox(stream, cropPx);
+  for (const operation of drawOperations(stream, operations)) applyOperation(all, operation);
+  const window = drawWindow(stream, cropPx, crop);
+  const mirrored = stream.uniform() < mirror;
+  const frames = cropAndResize(normalizeFrames(data, options.color), cropPx, window, mirrored);
+  const box = drawBox(stream, cropPx, erasing);
   if (box !== null) erase(frames, cropPx, box, stream);
   return frames;
 }
@@ -140,7 +194,7 @@ export async function trainingView(
     const gain = drawGain(stream, options.roll);
     const range = span && audioSampleRange(span.audioFrames, frameCount, sampleCount);
     const sound = await set.sound(i);
-    if (sound !== null) mel = soundView(sound, orWindow(range, window), options, gain);
+    if (sound !== null) mel = soundView(sound, orWindow(range, window), options, gain, stream);
   }
   let frames: Float32Array | null = null;
   if (span !== null && wants(options, 'picture')) {
@@ -179,7 +233,7 @@ export async function pretrainingView(
         ? pretrainingSampleRange(span.audioFrames, frameRateHz, sampleCount)
         : null;
     const sound = await set.sound(i);
-    if (sound !== null) mel = soundView(sound, orWindow(range, window), options, gain);
+    if (sound !== null) mel = soundView(sound, orWindow(range, window), options, gain, stream);
   }
   let frames: Float32Array | null = null;
   if (span !== null && wants(options, 'picture')) {
@@ -225,7 +279,7 @@ export async function testViews(
     const frames = spans[segment]?.frames;
     return {
       frames: frames && loaded ? normalizeFrames(stack(loaded, frames), options.color) : null,
-      mel: sound && soundView(sound, ranges[segment]!, options, gain),
+      mel: sound && soundView(sound, ranges[segment]!, options, gain, null),
     };
   });
 }

@@ -51,6 +51,8 @@ export interface RandAugment {
   /** Level's mean and standard deviation; levels are clipped to 0..10. */
   readonly level: number;
   readonly levelDeviation: number;
+  /** What is drawn from; all operators unless told. */
+  readonly operators?: readonly Operator[];
 }
 
 export const officialRandAugment: RandAugment = {
@@ -99,7 +101,8 @@ export function levelArgument(operator: Operator, level: number, draw: number): 
 
 /** Draws a clip's operations. */
 export function drawOperations(stream: Random, settings: RandAugment = officialRandAugment): Operation[] {
-  const drawn = Array.from({ length: settings.count }, () => operators[stream.integer(operators.length)]!);
+  const { operators: choice = operators } = settings;
+  const drawn = Array.from({ length: settings.count }, () => choice[stream.integer(choice.length)]!);
   return drawn.flatMap((operator) => {
     if (stream.uniform() > settings.probability) return [];
     const level = settings.level + settings.levelDeviation * stream.normal();
