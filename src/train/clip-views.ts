@@ -172,7 +172,7 @@ function augmentFrames(data: Uint8ClampedArray, options: ViewOptions, stream: Ra
 
 /**
  * A random view of sample i for fine-tuning, or for validation without augmentation.
- * @param stream everything random comes from it
+ * @param stream everything random comes from it; views made at the same time need a stream each
  */
 export async function trainingView(
   set: SampleSet,
@@ -209,7 +209,7 @@ export async function trainingView(
 
 /**
  * A random view of sample i for masked pre-training.
- * @param stream everything random comes from it
+ * @param stream everything random comes from it; views made at the same time need a stream each
  */
 export async function pretrainingView(
   set: SampleSet,
