@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { loadFaces } from './align-faces.ts';
 import { readCsv } from './csv.ts';
-import { withoutFolders } from './export.ts';
+import { withoutFolders } from './read-weights.ts';
 import { readNpyBytes } from './npy.ts';
 import { listVoices } from './voices.ts';
 

@@ -1,145 +1,97 @@
-// `export`: a run's weights, or a model folder's, as a model folder that the page loads and a PyTorch user can read, or
-// as an ONNX file for other runtimes.
+// `export`: weights of a run, a model folder or a file as a model folder that the page loads and a PyTorch user can read, as
+// a .pth that the official code loads, or as an ONNX file for other runtimes.
 import { basename, join, resolve } from 'node:path';
 import { Command, Option } from 'commander';
-import { emotions } from '../model/labels.ts';
-import { parameterShapes } from '../model/params.ts';
-import type { Manifest } from '../weights/manifest.ts';
-import { packWeights } from '../weights/pack.ts';
-import type { TensorMap } from '../weights/safetensors.ts';
+import type { Dtype } from '../weights/safetensors.ts';
 import { writeWhole } from './cache.ts';
-import { readCheckpoint } from './checkpoint.ts';
-import { slotsOf } from './flat-params.ts';
-import { readModel } from './model-folder.ts';
-import { onnxModel } from './onnx.ts';
+import { ofModel, ofRun, readWeights } from './read-weights.ts';
+import type { RunWeights, Weights } from './read-weights.ts';
+import { weightFiles } from './weight-files.ts';
+import type { WeightFormat } from './weight-files.ts';
 
 export interface ExportOptions {
-  /** Folder of a finetune run; exactly one of `run` and `model` is given. */
+  /** Folder of a run; exactly one of `run`, `model` and `from` is given. */
   readonly run?: string;
   /** A model folder. */
   readonly model?: string;
+  /** A .pth or .safetensors file, or any folder that readWeights takes. */
+  readonly from?: string;
+  /** Folder; with format pth also a file's path that ends in .pth. */
   readonly out: string;
   /** Default safetensors. */
-  readonly format?: 'safetensors' | 'onnx';
-  /** How safetensors hold numbers; default F16. ONNX files hold float32. */
-  readonly dtype?: 'F16' | 'F32';
+  readonly format?: WeightFormat;
+  /** How numbers are held; default F16, of pth F32. ONNX files hold float32. */
+  readonly dtype?: Dtype;
   /** Which of a run's weights; default average. */
-  readonly weights?: 'average' | 'last';
+  readonly weights?: RunWeights;
 }
 
-/** What is exported: all of a manifest but the name and what the packing decides. */
-interface Source {
-  readonly about: Omit<Manifest, 'format' | 'files' | 'name'>;
-  readonly tensors: TensorMap;
-}
-
-/** A finetune command without its folders: where the data lay on the trainer's machine is nobody's business. */
-export function withoutFolders(command: string): string {
-  return command.replace(/--(faces|voices|out) .+?(?= --| && |$)/g, '--$1 DIR');
-}
-
+/** @throws Problem or Error when the options do not fit each other, or the weights cannot be read or written */
 export async function exportRun(options: ExportOptions, say: (line: string) => void): Promise<void> {
-  const name = basename(resolve(options.out));
-  if (options.format === 'onnx' && options.dtype !== undefined) {
-    throw new Error(`--dtype ${options.dtype} is for safetensors; an ONNX file holds float32: leave it out.`);
+  const { out, format = 'safetensors' } = options;
+  if (format === 'onnx' && options.dtype !== undefined) {
+    throw new Error(
+      `--dtype ${options.dtype} is for safetensors and pth; an ONNX file holds float32: leave it out.`,
+    );
   }
-  const { about, tensors } = await readSource(options);
-  const files =
-    options.format === 'onnx'
-      ? [{ path: 'model.onnx', bytes: toOnnx(name, about, tensors) }]
-      : (await packWeights(tensors, options.dtype ?? 'F16', { name, ...about })).files;
-  for (const { path, bytes } of files) {
-    writeWhole(join(options.out, path), bytes);
-    say(`${join(options.out, path)}: ${String(bytes.length)} bytes`);
+  const isFile = format === 'pth' && out.endsWith('.pth');
+  const name = basename(resolve(out), '.pth');
+  const dtype = options.dtype ?? (format === 'pth' ? 'F32' : 'F16');
+  for (const { path, bytes } of await weightFiles(await readSource(options), name, format, dtype)) {
+    const target = isFile ? out : join(out, path);
+    writeWhole(target, bytes);
+    say(`${target}: ${String(bytes.length)} bytes`);
   }
 }
 
-async function readSource({ run, model, weights }: ExportOptions): Promise<Source> {
-  if ((run === undefined) === (model === undefined)) {
+async function readSource({ run, model, from, weights }: ExportOptions): Promise<Weights> {
+  const given = Object.entries({ run, model, from }).flatMap(([name, value]) =>
+    value === undefined ? [] : [`--${name}`],
+  );
+  if (given.length !== 1) {
     throw new Error(
-      `Got ${run === undefined ? 'neither --run nor --model' : 'both --run and --model'}, wanted one: --run runs/nano for a run of finetune, or --model models/nano for a model folder.`,
+      `Got ${given.length === 0 ? 'neither --run nor --model nor --from' : `both ${given.join(' and ')}`}, wanted one: ` +
+        '--run runs/nano for a run of pretrain or finetune, --model models/nano for a model folder, or --from FILE for a .pth or .safetensors file.',
     );
   }
   if (run !== undefined) return ofRun(run, weights ?? 'average');
   if (weights !== undefined) {
     throw new Error(
-      `--weights ${weights} is for --run; a model folder holds one set of weights: leave it out.`,
+      `--weights ${weights} is for --run; a model folder or file holds one set of weights: leave it out.`,
     );
   }
-  const { manifest, flat } = await readModel(model ?? '');
-  const { config, labels, clip, missingModalities, provenance } = manifest;
-  return {
-    about: { config, labels, clip, missingModalities, provenance },
-    tensors: tensorsOf(manifest.config, flat),
-  };
-}
-
-function ofRun(run: string, weights: 'average' | 'last'): Source {
-  const { state, arrays } = readCheckpoint(run);
-  return {
-    about: {
-      config: state.config,
-      labels: [...emotions],
-      clip: state.clip,
-      missingModalities: true,
-      provenance: {
-        ...state.provenance,
-        command: withoutFolders(state.provenance['command'] ?? ''),
-        steps: String(state.step),
-        trainingMinutes: state.minutes.toFixed(1),
-        weights: weights === 'average' ? 'running average' : 'last step',
-      },
-    },
-    tensors: tensorsOf(state.config, weights === 'average' ? arrays.average : arrays.params),
-  };
-}
-
-function tensorsOf(config: Manifest['config'], flat: Float32Array): TensorMap {
-  return Object.fromEntries(
-    slotsOf(parameterShapes(config)).slots.map(({ name, shape, offset, length }) => [
-      name,
-      { shape, data: flat.slice(offset, offset + length) },
-    ]),
-  );
-}
-
-/** The metadata tell a reader of the file alone what goes in and what comes out. */
-function toOnnx(name: string, about: Source['about'], tensors: TensorMap): Uint8Array {
-  const { config, labels, clip, provenance } = about;
-  const metadata = {
-    labels: JSON.stringify(labels),
-    config: JSON.stringify(config),
-    clip: JSON.stringify(clip),
-    provenance: JSON.stringify(provenance),
-  };
-  return onnxModel(config, tensors, { name, metadata });
+  return model === undefined ? readWeights(from ?? '') : ofModel(model);
 }
 
 export function exportCommand(say: (line: string) => void): Command {
   return new Command('export')
     .description(
-      'Write weights as a model folder (manifest.json and model.safetensors) or as model.onnx, from a run or a model folder.',
+      'Write weights of a run, a model folder or a file: as a model folder (manifest.json and model.safetensors; of a pre-trained model model.safetensors alone), as model.pth for the official code, or as model.onnx.',
     )
-    .option('--run <dir>', 'folder of a finetune run')
+    .option('--run <dir>', 'folder of a pretrain or finetune run')
     .option('--model <dir>', 'model folder to export again, instead of a run')
-    .requiredOption('--out <dir>', 'folder to write; its last part names the model, for example models/nano')
+    .option('--from <path>', '.pth or .safetensors file, instead of a run')
+    .requiredOption(
+      '--out <dir>',
+      'folder to write; its last part names the model, for example models/nano; of pth also a file: x.pth',
+    )
     .addOption(
       new Option(
         '--format <format>',
-        'a model folder for the page, or an ONNX file for other runtimes (default: safetensors)',
-      ).choices(['safetensors', 'onnx']),
+        'a model folder for the page, a file that torch.load and the official code open, or an ONNX file for other runtimes (default: safetensors)',
+      ).choices(['safetensors', 'pth', 'onnx']),
     )
     .addOption(
       new Option(
         '--dtype <type>',
-        'how safetensors hold numbers; F16 halves the download (default: F16)',
-      ).choices(['F16', 'F32']),
+        'how numbers are held: F32; F16, half the size; I8 (safetensors only), a quarter: matrices in 255 steps a row (default: F16, of pth F32)',
+      ).choices(['F32', 'F16', 'I8']),
     )
     .addOption(
       new Option(
         '--weights <which>',
-        "of a run: the weights' running average or the last step's (default: average)",
-      ).choices(['average', 'last']),
+        "of a run: the weights' running average, the last step's, or those of the best validation (default: average)",
+      ).choices(['average', 'last', 'best']),
     )
     .action((options: ExportOptions) => exportRun(options, say));
 }

@@ -5,13 +5,14 @@ import { Problem } from '../base/errors.ts';
 import { parameterShapes } from '../model/params.ts';
 import type { Manifest } from '../weights/manifest.ts';
 import { loadWeights } from '../weights/load.ts';
+import type { LoadedWeights } from '../weights/load.ts';
 import { slotsOf } from './flat-params.ts';
 import { sharedFloats } from './shared-array.ts';
 import type { SharedFloats } from './shared-array.ts';
 
-/** A model's manifest and its parameters as one flat array. @throws Problem as loadWeights */
-export async function readModel(folder: string): Promise<{ manifest: Manifest; flat: SharedFloats }> {
-  const { manifest, tensors } = await loadWeights({
+/** A model folder's manifest and tensors. @throws Problem as loadWeights */
+export function loadModel(folder: string): Promise<LoadedWeights> {
+  return loadWeights({
     location: join(folder, '/'),
     readBytes: (path) => {
       try {
@@ -22,6 +23,11 @@ export async function readModel(folder: string): Promise<{ manifest: Manifest; f
       }
     },
   });
+}
+
+/** A model's manifest and its parameters as one flat array. @throws Problem as loadWeights */
+export async function readModel(folder: string): Promise<{ manifest: Manifest; flat: SharedFloats }> {
+  const { manifest, tensors } = await loadModel(folder);
   const { slots, total } = slotsOf(parameterShapes(manifest.config));
   const flat = sharedFloats(total);
   for (const { name, offset } of slots) flat.set(tensors[name]?.data ?? [], offset);
