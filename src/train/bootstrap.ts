@@ -47,10 +47,14 @@ export function quantile(ascending: ArrayLike<number>, share: number): number {
   return a + (at - below) * (b - a);
 }
 
+/** Fewer clusters tell nothing of others: an interval from them would only look sure. */
+export const leastClusters = 5;
+
 /**
  * Percentile intervals of statistics.
  * @param statistics values of a resample, from how often each sample was drawn; NaN where a value has no meaning there
- * @returns one for each value; null where fewer than two clusters, or fewer than half of the resamples, have it
+ * @returns one for each value; null where there are fewer than {@link leastClusters} clusters, or fewer
+ *   than half of the resamples have it
  */
 export function bootstrap(
   clusters: Clusters,
@@ -75,7 +79,7 @@ export function bootstrap(
   }
   const tail = (1 - options.confidence) / 2;
   return values.map((found) => {
-    if (count < 2 || found.length < options.resamples / 2) return null;
+    if (count < leastClusters || found.length < options.resamples / 2) return null;
     const ascending = Float64Array.from(found).sort();
     return { low: quantile(ascending, tail), high: quantile(ascending, 1 - tail) };
   });

@@ -14,6 +14,8 @@ import { weightedClassScores, weightedDimensionScores } from './weighted-scores.
 export interface ScoredSample extends Grouped {
   /** Names it in messages and pictures: `crema-d/1001_DFA_ANG_XX`. */
   readonly name: string;
+  /** What it was made of, by names that are told apart: itself, or a pair's voice and face. */
+  readonly sources: readonly string[];
 }
 
 /** Class probabilities of samples, and what is true of them. */

@@ -210,7 +210,12 @@ it('puts an evaluation together', () => {
     kind: 'classes',
     labels,
     ...from,
-    samples: from.truth.map((_, i) => ({ name: String(i), identity: String(i % 30), groups: {} })),
+    samples: from.truth.map((_, i) => ({
+      name: String(i),
+      sources: [],
+      identity: String(i % 30),
+      groups: {},
+    })),
   });
   const evaluation = evaluateClasses(sampled(scored), context, { predictions: sampled(held), on: 'others' });
   expect(evaluation.intervalMethod).toMatchObject({ by: 'identity', clusters: 30, resamples: 2000 });
