@@ -1,6 +1,6 @@
 // `npm run golden -- [DIR] [--backend cpu|wasm|webgpu] [--only NAME] [--half]`: the code against fixtures of the official one.
 import { readFile, readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { Command, Option } from 'commander';
 import { Problem, toProblem } from '../base/errors.ts';
 import { startBackend } from '../train/backend.ts';
@@ -51,12 +51,34 @@ async function listFixtures(folder: string, only: string | undefined): Promise<s
       `cannot read the folder ${folder} (${error instanceof Error ? error.message : String(error)}); give a folder of fixtures`,
     );
   });
-  const wanted = only?.replace(/\.json$/, '');
-  const fixtures = names.filter((name) => name.endsWith('.json')).sort();
-  return wanted === undefined ? fixtures : fixtures.filter((name) => name === `${wanted}.json`);
+  const wanted = only?.replace(/\.(json|pth)$/, '');
+  const checkpoints = names.includes('checkpoints') ? await readdir(join(folder, 'checkpoints')) : [];
+  const fixtures = [
+    ...names.filter((name) => name.endsWith('.json')).sort(),
+    ...checkpoints
+      .filter((name) => /^(finetune|pretrain)_.*\.pth$/.test(name))
+      .sort()
+      .map((name) => `checkpoints/${name}`),
+  ];
+  return fixtures.filter(
+    (name) => wanted === undefined || name.replace(/^checkpoints\/|\.(json|pth)$/g, '') === wanted,
+  );
 }
 
-async function readFixture(path: string): Promise<unknown> {
+/** A fixture's JSON; of a checkpoint its path and the fixture whose name its own begins with. */
+async function readFixture(folder: string, fileName: string): Promise<unknown> {
+  if (!fileName.endsWith('.pth')) return readJson(join(folder, fileName));
+  const checkpoint = basename(fileName, '.pth');
+  const [model] = (await readdir(folder))
+    .filter((name) => name.endsWith('.json') && `${checkpoint}_`.startsWith(`${basename(name, '.json')}_`))
+    .sort((a, b) => b.length - a.length);
+  if (model === undefined) {
+    throw new Problem('unsupported-file', `has no fixture ${checkpoint}.json beside its folder`);
+  }
+  return { path: join(folder, fileName), fixture: await readJson(join(folder, model)) };
+}
+
+async function readJson(path: string): Promise<unknown> {
   try {
     return JSON.parse(await readFile(path, 'utf8')) as unknown;
   } catch (error) {
@@ -72,7 +94,7 @@ async function runOne(folder: string, fileName: string, run: GoldenCheck['run'])
   try {
     return {
       fileName,
-      comparisons: await run(await readFixture(join(folder, fileName))),
+      comparisons: await run(await readFixture(folder, fileName)),
       failure: null,
       seconds: seconds(),
     };
@@ -101,7 +123,7 @@ function printRow(cells: readonly string[]): void {
 
 /** Prints a fixture's row and its misses. @returns whether it passed */
 function report({ fileName, comparisons, failure, seconds }: Outcome): boolean {
-  const fixture = fileName.replace(/\.json$/, '');
+  const fixture = fileName.replace(/\.json$/, '').replace(/^checkpoints\//, '');
   const time = `${seconds.toFixed(1)} s`;
   if (failure !== null || comparisons.length === 0) {
     printRow([fixture, '0', '-', '-', 'FAILED', time, failure ?? 'nothing was compared']);
@@ -136,7 +158,7 @@ async function main(folder: string, { backend, only, half = false }: Options): P
   for (const fileName of fileNames) {
     const check = checks.find((one) => one.covers(fileName));
     if (check === undefined) leftOut.push(`${fileName} (no check)`);
-    else if (backend === 'webgpu' && !fileName.startsWith('finetune_'))
+    else if (backend === 'webgpu' && !/^(finetune|pretrain)_/.test(fileName))
       leftOut.push(`${fileName} (not for webgpu)`);
     else if (backend === 'webgpu' && only === undefined && !fileName.includes('micro')) {
       leftOut.push(`${fileName} (large: name it with --only)`);
@@ -191,7 +213,7 @@ const command = new Command('golden')
       .choices(['cpu', 'wasm', 'webgpu'])
       .default('wasm'),
   )
-  .option('--only <name>', 'one fixture, with or without .json')
+  .option('--only <name>', 'one fixture or checkpoint, with or without its ending')
   .option(
     '--half',
     "webgpu's products in 16-bit floats: prints how far they are off (and misses the tolerances)",

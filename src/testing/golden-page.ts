@@ -3,9 +3,10 @@ import { Problem } from '../base/errors.ts';
 import { startWebgpuBackend } from '../ops/webgpu/backend.ts';
 import { finetuneGradsCheck } from './checks/finetune-grads.ts';
 import { finetuneCheck } from './checks/finetune.ts';
+import { pretrainCheck } from './checks/pretrain.ts';
 import type { Comparison } from './golden.ts';
 
-const checks = [finetuneCheck, finetuneGradsCheck];
+const checks = [finetuneCheck, finetuneGradsCheck, pretrainCheck];
 
 let started = false;
 

@@ -232,6 +232,13 @@ function summarize(values: ArrayLike<number>): { mean: number; l2: number; absma
   return { mean: sum / values.length, l2: Math.sqrt(squares), absmax };
 }
 
+/** Euclidean length, summed in double. */
+export function vectorLength(values: ArrayLike<number>): number {
+  let squares = 0;
+  for (let i = 0; i < values.length; i++) squares += (values[i] ?? NaN) ** 2;
+  return Math.sqrt(squares);
+}
+
 /** The largest error; NaN if any is NaN. */
 export function worst(errors: readonly number[]): number {
   assert(errors.length > 0, 'nothing was compared');

@@ -79,7 +79,7 @@ async function runCase(
   batch: number,
 ): Promise<Comparison[]> {
   const { video, audio } = config;
-  const params = formulaParams(salt, config);
+  const params = formulaParams(salt, parameterShapes(config));
   const inputs = formulaBatch(config, batch, {
     video: formulaVideo(salt, [batch, 3, video.frameCount, video.cropPx, video.cropPx]),
     audio: formulaAudio(salt, [batch, 1, audio.frameCount, audio.melBins]),

@@ -8,7 +8,7 @@ import { audioPatches, patchLength, positionTable, tokenCount, videoPatches } fr
 import { forwardClassify } from '../../model/hicmae.ts';
 import type { PatchBatch } from '../../model/hicmae.ts';
 import { parameterCount, parameterShapes } from '../../model/params.ts';
-import type { Modality, Params } from '../../model/params.ts';
+import type { Modality, ParameterShape, Params } from '../../model/params.ts';
 import {
   asNumbers,
   asRecord,
@@ -23,13 +23,23 @@ import {
 import type { Comparison, GoldenCheck, TensorRecord } from '../golden.ts';
 
 /** The formula's parameters as tensors; the caller disposes of them. */
-export function formulaParams(salt: string, config: HicmaeConfig): Params {
+export function formulaParams(salt: string, shapes: readonly ParameterShape[]): Params {
   return Object.fromEntries(
-    parameterShapes(config).map(({ name, shape }) => [
+    shapes.map(({ name, shape }) => [
       name,
       tensor(formulaParameter(salt, name, shape), [...shape], 'float32'),
     ]),
   );
+}
+
+/** The formula's video as our model takes frames: each clip [3, T, H, W] -> [T, H, W, 3]. */
+export function clipFrames(video: Float32Array, batch: number): Float32Array[] {
+  return cutClips(video, batch).map((clip) => {
+    const pixels = clip.length / 3;
+    const frames = new Float32Array(clip.length);
+    for (let i = 0; i < frames.length; i++) frames[i] = clip[(i % 3) * pixels + Math.floor(i / 3)] ?? NaN;
+    return frames;
+  });
 }
 
 /** The formula's input as patch batches; the caller disposes of them. */
@@ -38,23 +48,16 @@ export function formulaBatch(
   batch: number,
   inputs: { readonly video: Float32Array; readonly audio: Float32Array },
 ): Readonly<Record<Modality, PatchBatch>> {
-  const { frameCount, cropPx } = config.video;
-  const pixels = frameCount * cropPx * cropPx;
-  const { audio, video } = inputs;
-  const videoClips = cutClips(video, batch).map((clip) => {
-    // [3, T, H, W] -> [T, H, W, 3]
-    const frames = new Float32Array(clip.length);
-    for (let i = 0; i < frames.length; i++) frames[i] = clip[(i % 3) * pixels + Math.floor(i / 3)] ?? NaN;
-    return videoPatches(frames, config);
-  });
-  const audioClips = cutClips(audio, batch).map((clip) => audioPatches(clip, config));
+  const videoClips = clipFrames(inputs.video, batch).map((frames) => videoPatches(frames, config));
+  const audioClips = cutClips(inputs.audio, batch).map((clip) => audioPatches(clip, config));
   return {
     video: { patches: patchTensor(config, 'video', videoClips), positions: null },
     audio: { patches: patchTensor(config, 'audio', audioClips), positions: null },
   };
 }
 
-function cutClips(values: Float32Array, batch: number): Float32Array[] {
+/** One clip after the other. */
+export function cutClips(values: Float32Array, batch: number): Float32Array[] {
   const length = values.length / batch;
   return Array.from({ length: batch }, (_, b) => values.subarray(b * length, (b + 1) * length));
 }
@@ -101,7 +104,7 @@ async function run(fixture: unknown): Promise<Comparison[]> {
     compare(`pos_embed.${modality}`, [1, count, config.width], positionTable(positions, config.width));
   }
 
-  const params = formulaParams(salt, config);
+  const params = formulaParams(salt, parameterShapes(config));
   const inputs = formulaBatch(config, batch, { video, audio });
   try {
     // Without a trace the model fuses what follows a product to it.
