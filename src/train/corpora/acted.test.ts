@@ -73,7 +73,9 @@ describe('CREMA-D', () => {
   });
 
   test('other tables of votes: the raters themselves, or the majority', async () => {
-    const rest = Object.fromEntries(Object.entries(full).filter(([path]) => !path.includes('tabulatedVotes')));
+    const rest = Object.fromEntries(
+      Object.entries(full).filter(([path]) => !path.includes('tabulatedVotes')),
+    );
     const raters = trees.tree('crema-raters', {
       ...rest,
       'finishedResponses.csv':

@@ -83,7 +83,7 @@ async function list(folder: string): Promise<CorpusListing> {
     const foldersOf = (path: string): readonly string[] => (path === '' ? [] : entriesOf(path).folders);
     for (const person of union(foldersOf(inside(pictures)), foldersOf(inside(sound)))) {
       if (!/^id\d{5}$/.test(person)) {
-        listing.leaveOut(`${at}${person}`, 'not a speaker (idNNNNN)');
+        listing.leaveOut(`${at}${basename(pictures ?? sound ?? '')}/${person}`, 'not a speaker (idNNNNN)');
         continue;
       }
       // A person has some 180 clips: the program stays interruptible.
