@@ -2,11 +2,11 @@
 
 /** Why a pickle is refused, without the file's name. */
 export class PickleError extends Error {
-  /** The bytes ended before the pickle did. */
-  readonly truncated: boolean;
-  constructor(message: string, truncated = false) {
+  /** `truncated`: the bytes ended before the pickle did; `refused`: it would have to be executed. */
+  readonly reason: 'damaged' | 'truncated' | 'refused';
+  constructor(message: string, reason: PickleError['reason'] = 'damaged') {
     super(message);
-    this.truncated = truncated;
+    this.reason = reason;
   }
 }
 
@@ -73,7 +73,7 @@ export class ByteReader {
   /** Text up to the end of the line. */
   line(): string {
     const end = this.bytes.indexOf(0x0a, this.at);
-    if (end < 0) throw new PickleError('it ends inside a name', true);
+    if (end < 0) throw new PickleError('it ends inside a name', 'truncated');
     const text = utf8.decode(this.bytes.subarray(this.at, end));
     this.at = end + 1;
     return text;
@@ -87,7 +87,7 @@ export class ByteReader {
   /** Steps over bytes that must be there. @returns where they begin */
   private skip(length: number): number {
     const at = this.at;
-    if (length > this.bytes.length - at) throw new PickleError('it ends inside the pickle', true);
+    if (length > this.bytes.length - at) throw new PickleError('it ends inside the pickle', 'truncated');
     this.at = at + length;
     return at;
   }

@@ -21,7 +21,7 @@ export interface TorchFile {
 }
 
 /** Pickles are small: the tensors' data lie outside of them. */
-const maxPickleBytes = 2 ** 26;
+const maxPickleBytes = 2 ** 24;
 const firstWindow = 2 ** 20;
 
 const legacyMagic = 0x1950a86a20f9469cfc6cn;
@@ -66,10 +66,16 @@ export async function openTorch(source: ByteSource): Promise<TorchFile> {
 }
 
 function asProblem(error: unknown, name: string): unknown {
-  if (!(error instanceof PickleError || error instanceof ZipError)) return error;
+  const refused = error instanceof PickleError && error.reason === 'refused';
+  let message: string;
+  if (error instanceof PickleError || error instanceof ZipError) ({ message } = error);
+  else if (error instanceof RangeError) message = 'it asks for more memory than a checkpoint needs';
+  else return error;
   return new Problem(
     'unsupported-file',
-    `${name}: ${error.message}; wanted a whole file of torch.save: copy it again, or save its state_dict anew`,
+    refused
+      ? `${name}: ${message}; wanted tensors and plain values: save the state_dict alone where the file was made`
+      : `${name}: ${message}; wanted a whole file of torch.save: copy it again, or save its state_dict anew`,
     { cause: error },
   );
 }
@@ -124,7 +130,8 @@ async function openLegacy(source: ByteSource): Promise<{ root: unknown; readStor
         at = end;
         return value;
       } catch (error) {
-        const more = error instanceof PickleError && error.truncated && window.length < source.size;
+        const more =
+          error instanceof PickleError && error.reason === 'truncated' && window.length < source.size;
         if (!more || window.length >= maxPickleBytes) throw error;
         window = await source.read(0, Math.min(window.length * 4, source.size, maxPickleBytes));
       }
@@ -132,7 +139,7 @@ async function openLegacy(source: ByteSource): Promise<{ root: unknown; readStor
   };
   const plain: PickleHandlers = {
     call: (global) => {
-      throw new PickleError(`it would run ${global.path}`);
+      throw new PickleError(`it would run ${global.path}`, 'refused');
     },
     persistent: () => {
       throw new PickleError('its header refers to a storage');

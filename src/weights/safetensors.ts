@@ -145,11 +145,7 @@ function parseEntry(name: string, value: unknown, fail: (got: string) => never):
   return { name, dtype, shape, begin, end };
 }
 
-function readValues(
-  bytes: Uint8Array,
-  offset: number,
-  { dtype, shape }: Entry,
-): Float32Array | Int8Array {
+function readValues(bytes: Uint8Array, offset: number, { dtype, shape }: Entry): Float32Array | Int8Array {
   const count = elements(shape);
   const at = bytes.byteOffset + offset;
   const size = bytesPer[dtype];

@@ -97,6 +97,7 @@ export function torchHandlers(): {
     if (known === undefined) {
       throw new PickleError(
         `it would run ${global.path}, which is not among the few names that a checkpoint of HiCMAE needs`,
+        'refused',
       );
     }
     return known(args, copy);
