@@ -15,8 +15,10 @@ export const color = {
   soft: 'var(--soft)',
   grid: 'var(--grid)',
   page: 'var(--page)',
-  series: ['var(--series-0)', 'var(--series-1)', 'var(--series-2)', 'var(--series-3)'],
 } as const;
+
+/** The color of the i-th of several series. */
+export const seriesColor = (i: number): string => `var(--series-${String(i % 8)})`;
 
 /** Width of a drawing in its own pixels; the page scales it from about 0.85 to 1.4. */
 export const chartWidth = 380;

@@ -7,9 +7,9 @@ export function escapeHtml(text: string): string {
 
 const style = `
 :root{color-scheme:light dark;--page:#fcfcfb;--card:#fff;--ink:#0b0b0b;--soft:#52514e;--grid:#e1e0d9;
---series-0:#2a78d6;--series-1:#eb6834;--series-2:#1baf7a;--series-3:#4a3aa7}
+--series-0:#2a78d6;--series-1:#eb6834;--series-2:#1baf7a;--series-3:#4a3aa7;--series-4:#c2418f;--series-5:#8a6d00;--series-6:#0e7c8b;--series-7:#777}
 @media (prefers-color-scheme:dark){:root{--page:#1a1a19;--card:#222221;--ink:#fff;--soft:#c3c2b7;--grid:#3a3a37;
---series-0:#3987e5;--series-1:#d95926;--series-2:#199e70;--series-3:#9085e9}}
+--series-0:#3987e5;--series-1:#d95926;--series-2:#199e70;--series-3:#9085e9;--series-4:#e06bb2;--series-5:#c9a227;--series-6:#35b5c6;--series-7:#999}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--page);color:var(--ink);font:15px/1.5 system-ui,-apple-system,"Segoe UI",sans-serif}
 main{max-width:1160px;margin:0 auto;padding:20px 16px 48px}

@@ -2,7 +2,7 @@
 import type { CustomSeriesOption } from 'echarts/charts';
 import type { Interval } from '../bootstrap.ts';
 import type { ReliabilityBin } from '../calibration.ts';
-import { axisStyle, chartWidth, color, svgChart } from './chart.ts';
+import { axisStyle, chartWidth, color, seriesColor, svgChart } from './chart.ts';
 
 /** Labels longer than this are cut on an axis. */
 const longest = 13;
@@ -38,7 +38,7 @@ export function confusionChart(labels: readonly string[], rows: readonly (readon
           {
             type: 'rect',
             shape: { x: x - cell / 2 + 1, y: y - height / 2 + 1, width: cell - 2, height: height - 2, r: 3 },
-            style: { fill: color.series[0], opacity: none ? 0 : 0.04 + 0.96 * share },
+            style: { fill: seriesColor(0), opacity: none ? 0 : 0.04 + 0.96 * share },
           },
           text(percent, roomy && !none ? -5 : 0, roomy ? 12 : 10),
           ...(roomy && !none ? [text(String(api.value(3)), 9, 9)] : []),
@@ -117,14 +117,14 @@ export function scoreChart(
       const line = (x1: number, y1: number, x2: number, y2: number) => ({
         type: 'line' as const,
         shape: { x1, y1, x2, y2 },
-        style: { stroke: color.series[0], lineWidth: 2 },
+        style: { stroke: seriesColor(0), lineWidth: 2 },
       });
       const spread = Number.isNaN(Number(api.value(2)))
         ? []
         : [line(low, y, high, y), line(low, y - 4, low, y + 4), line(high, y - 4, high, y + 4)];
       const dot = Number.isNaN(value)
         ? []
-        : [{ type: 'circle' as const, shape: { cx: x, cy: y, r: 4.5 }, style: { fill: color.series[0] } }];
+        : [{ type: 'circle' as const, shape: { cx: x, cy: y, r: 4.5 }, style: { fill: seriesColor(0) } }];
       const number = {
         type: 'text' as const,
         style: {
@@ -247,15 +247,15 @@ export function reliabilityChart(curves: readonly Reliability[]): string {
           data: points(bins),
           symbol: 'circle',
           symbolSize: 7,
-          lineStyle: { color: color.series[i] ?? color.ink, width: 2 },
-          itemStyle: { color: color.series[i] ?? color.ink },
+          lineStyle: { color: seriesColor(i), width: 2 },
+          itemStyle: { color: seriesColor(i) },
         })),
         ...curves.map(({ bins }, i) => ({
           type: 'bar' as const,
           xAxisIndex: 1,
           yAxisIndex: 1,
           data: bins.map(({ n }) => (100 * n) / total(bins)),
-          itemStyle: { color: color.series[i] ?? color.ink },
+          itemStyle: { color: seriesColor(i) },
           barGap: '0%',
           barCategoryGap: '20%',
         })),
@@ -291,7 +291,7 @@ export function scatterChart(name: string, points: readonly (readonly [number, n
           type: 'scatter',
           data: points.map(([x, y]) => [x, y]),
           symbolSize: 4,
-          itemStyle: { color: color.series[0], opacity: 0.5 },
+          itemStyle: { color: seriesColor(0), opacity: 0.5 },
         },
       ],
     },
