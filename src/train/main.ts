@@ -7,6 +7,8 @@ import { exportCommand } from './export.ts';
 import { finetuneStillsCommand } from './finetune-stills.ts';
 import { importCommand } from './import.ts';
 import { finetuneCommand } from './finetune.ts';
+import { infoCommand } from './info.ts';
+import { prepareCommand } from './prepare.ts';
 import { pretrainCommand } from './pretrain.ts';
 
 const say = (line: string): void => {
@@ -17,12 +19,14 @@ const program = new Command('npm run train --')
   .description('Trains, scores and exports the recognizer, and reads media files with it.')
   .showHelpAfterError()
   .addCommand(pretrainCommand(say))
+  .addCommand(prepareCommand(say))
   .addCommand(finetuneCommand(say))
   .addCommand(finetuneStillsCommand(say))
   .addCommand(evaluateCommand(say))
   .addCommand(exportCommand(say))
   .addCommand(importCommand(say))
-  .addCommand(analyzeCommand(say));
+  .addCommand(analyzeCommand(say))
+  .addCommand(infoCommand(say));
 
 try {
   await program.parseAsync();

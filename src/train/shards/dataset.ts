@@ -26,6 +26,8 @@ export interface Dataset {
   readonly part: Part;
   /** Names of this part's shards, in order. */
   readonly shards: readonly string[];
+  /** Hash of the part's keys and sources. */
+  readonly listing: string;
   readonly counts: {
     /** Items of this part. */
     readonly items: number;
