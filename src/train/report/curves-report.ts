@@ -2,7 +2,7 @@
 import { thin } from '../run-curves.ts';
 import type { Curve, RunCurves } from '../run-curves.ts';
 import { axisStyle, color, seriesColor, svgChart } from './chart.ts';
-import { escapeHtml, figure, htmlPage, section, table } from './page.ts';
+import { escapeHtml, factList, figure, htmlPage, section } from './page.ts';
 
 /** More points than this are no longer told apart. */
 const mostPoints = 300;
@@ -93,11 +93,10 @@ export function curvesReport(
         longest > mostPoints ? `Means of ${String(Math.ceil(longest / mostPoints))} steps or so.` : '';
       return section(title, figure(curveChart(list, title), caption));
     });
-  const rows = Object.entries(facts).map(([key, value]) => [key, value]);
   const body = [
     `<h1>${escapeHtml(name)}</h1>`,
     `<div class="grid">${drawn.join('') || '<p>The log holds no step yet.</p>'}</div>`,
-    section('The run', table(['', ''], rows)),
+    section('The run', factList(Object.entries(facts))),
   ];
   return htmlPage(name, body.join('\n'));
 }

@@ -5,7 +5,7 @@ import type { ClassEvaluation, DimensionEvaluation, Evaluation, Predictions } fr
 import { errorsOf } from '../evaluation.ts';
 import { argmax } from '../metrics.ts';
 import type { Scored } from '../scored.ts';
-import { details, escapeHtml, figure, htmlPage, section, table } from './page.ts';
+import { details, escapeHtml, factList, figure, htmlPage, section, table } from './page.ts';
 import { pictureHtml } from './pictures.ts';
 import { confusionChart, reliabilityChart, scatterChart, scoreChart } from './score-charts.ts';
 
@@ -235,10 +235,7 @@ function protocolSection(evaluation: Evaluation, command: string): string {
         '',
       )}<p>Scored: ${String(evaluation.n)} samples. Left out: ${dropped.length === 0 ? 'none.' : ''}</p>${
       dropped.length > 0 ? `<ul>${dropped.join('')}</ul>` : ''
-    }${table(
-      ['data', ''],
-      data.map(([key, value]) => [key, String(value)]),
-    )}<p style="margin-top:8px"><code>${escapeHtml(command)}</code></p>`,
+    }${factList(data.map(([key, value]) => [key, String(value)]))}<p style="margin-top:8px"><code>${escapeHtml(command)}</code></p>`,
   );
 }
 

@@ -32,6 +32,7 @@ summary{cursor:pointer;color:var(--soft);margin-top:8px}
 .errors{display:grid;grid-template-columns:repeat(auto-fill,minmax(132px,1fr));gap:14px}
 .errors img{display:block;width:100%;height:auto;border-radius:6px;margin-bottom:4px;background:var(--grid)}
 .errors figcaption{overflow-wrap:anywhere;font-size:.82rem}.errors b{color:var(--ink)}
+.facts{display:grid;grid-template-columns:minmax(90px,max-content) 1fr;gap:2px 16px;margin:0;font-size:.87rem}.facts dd{font-size:inherit;font-weight:400;line-height:1.5;overflow-wrap:anywhere}
 code{font:.85rem ui-monospace,monospace;overflow-wrap:anywhere}
 ul{margin:0 0 8px;padding-left:20px}
 `;
@@ -69,6 +70,12 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
   const cells = (tag: string, row: readonly string[]): string =>
     `<tr>${row.map((cell) => `<${tag}>${escapeHtml(cell)}</${tag}>`).join('')}</tr>`;
   return `<div class="scroll"><table>${cells('th', head)}${rows.map((row) => cells('td', row)).join('')}</table></div>`;
+}
+
+/** Names and what is said of each; long texts wrap. */
+export function factList(facts: readonly (readonly [string, string])[]): string {
+  const items = facts.map(([name, text]) => `<dt>${escapeHtml(name)}</dt><dd>${escapeHtml(text)}</dd>`);
+  return `<dl class="facts">${items.join('')}</dl>`;
 }
 
 /** Something folded away. @param content HTML */
