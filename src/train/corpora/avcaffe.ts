@@ -123,7 +123,7 @@ export const avcaffe: Corpus = {
   options: [
     {
       name: 'target',
-      about: `what the label is: arousal (default), valence, or ${loads.join(', ')} as low and high (above ${String(highAbove)} of 21)`,
+      about: `of avcaffe: what the label is: arousal (default), valence, or ${loads.join(', ')} as low and high (above ${String(highAbove)} of 21)`,
     },
   ],
   list: async (folder, options) => {

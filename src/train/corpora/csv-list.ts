@@ -360,17 +360,22 @@ export const csvList: Corpus = {
   options: [
     {
       name: 'labels-file',
-      about: "the tables, relative to the folder, joined by a comma; default the folder's only .csv or .tsv",
+      about:
+        "of csv: the tables, relative to the folder, joined by a comma; default the folder's only .csv or .tsv",
     },
     {
       name: 'classes',
-      about: 'class names for labels 0, 1, ..., joined by a comma; default the labels as they are',
+      about: 'of csv: class names for labels 0, 1, ..., joined by a comma; default the labels as they are',
     },
     {
       name: 'dimensions',
-      about: 'names of the values after the paths, joined by a comma; default arousal,valence,dominance',
+      about:
+        'of csv: names of the values after the paths, joined by a comma; default arousal,valence,dominance',
     },
-    { name: 'frame-rate', about: 'of image folders, frames a second, up to 240; default 25' },
+    {
+      name: 'frame-rate',
+      about: 'of films that come as pictures, for csv and media; frames a second, up to 240; default 25',
+    },
   ],
   list: async (folder, options) => {
     checkFolder(folder);

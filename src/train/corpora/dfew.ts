@@ -183,7 +183,7 @@ export const dfew: Corpus = {
   options: [
     {
       name: 'clips',
-      about: `folder of Clip to read; default the first that is there of ${clipFolders.join(', ')}`,
+      about: `of dfew: the folder of Clip to read; default the first that is there of ${clipFolders.join(', ')}`,
     },
   ],
   list: async (folder, options) => {

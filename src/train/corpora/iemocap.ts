@@ -173,7 +173,7 @@ export const iemocap: Corpus = {
     {
       name: 'others',
       about:
-        'utterances with other labels (frustrated, no agreement, ...): drop (default) or keep, without a label',
+        'of iemocap: utterances with other labels (frustrated, no agreement, ...): drop (default) or keep, without a label',
     },
   ],
   list: async (folder, options) => {

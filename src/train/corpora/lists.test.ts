@@ -238,23 +238,27 @@ describe('any table', () => {
 });
 
 describe('any folder', () => {
-  test('videos, sounds, image folders, with keys from their paths', async () => {
-    const folder = trees.tree(
-      'media',
-      empty(
+  const media = corpusNamed('media');
+
+  test('films with the sound beside them, sounds, pictures, with keys from their paths', async () => {
+    const frames = [8, 9, 10, 11].map((n) => `faces/x/f${String(n)}.png`);
+    const folder = trees.tree('media', {
+      ...empty(
         'b.webm',
         'b.wav',
         'sub/c.opus',
         'sub/d e.mpg',
-        'faces/x/1.png',
-        'faces/x/2.png',
+        'faces/one.png',
+        ...frames,
         'readme.txt',
-        '.hidden.mp4',
+        '.b.mp4',
       ),
-    );
-    const listing = await corpusNamed('media').list(folder, {});
+      'cut.npy': 'no array',
+    });
+    const listing = await media.list(folder, {});
     expect(listing.items.map(({ key, source }) => [key, source])).toEqual([
       ['b', 'b.webm'],
+      ['faces-one', 'faces/one.png'],
       ['faces-x', 'faces/x'],
       ['sub-c', 'sub/c.opus'],
       ['sub-d_e', 'sub/d e.mpg'],
@@ -264,9 +268,21 @@ describe('any folder', () => {
       label: null,
       identity: null,
     });
-    expect(listing.items[2]?.pictures).toBeNull();
-    expect(reasons(listing)).toEqual(['readme.txt: no media file']);
-    const stills = await corpusNamed('media').list(folder, { stills: 'yes' });
-    expect(stills.items.map(({ key }) => key)).toEqual(['b', 'faces-x-1', 'faces-x-2', 'sub-c', 'sub-d_e']);
+    expect(listing.items[2]?.pictures).toMatchObject({
+      paths: frames.map((path) => `${folder}/${path}`),
+      frameRateHz: 25,
+    });
+    expect(listing.items[3]?.pictures).toBeNull();
+    expect(reasons(listing)[0]).toMatch(/^cut\.npy: .*is not a NumPy file/);
+    expect(reasons(listing)[1]).toBe('readme.txt: no film, sound or picture by its name');
+    const stills = await media.list(folder, { images: 'stills' });
+    expect(stills.items.map(({ key }) => key)).toContain('faces-x-f10');
+    expect(stills.items).toHaveLength(8);
+  });
+
+  test('one file', async () => {
+    const folder = trees.tree('media-file', empty('a.mp4', 'b.mp4', '1.png', '2.png', '3.png', '4.png'));
+    expect((await media.list(`${folder}/a.mp4`, {})).items.map(({ source }) => source)).toEqual(['a.mp4']);
+    expect((await media.list(`${folder}/2.png`, {})).items.map(({ source }) => source)).toEqual(['2.png']);
   });
 });

@@ -163,7 +163,7 @@ export const mafw: Corpus = {
     'MAFW: clips/NNNNN.mp4 (or image folders) and Train & Test Set/single/no_caption/set_K/{train,test}.txt',
   classes,
   dimensions: [],
-  options: [{ name: 'set', about: 'single (default) or compound: which labels are read' }],
+  options: [{ name: 'set', about: 'of mafw: the single (default) or compound labels' }],
   list: async (folder, options) => {
     checkFolder(folder);
     return Promise.resolve(list(folder, choice(options, 'set', ['single', 'compound'])));

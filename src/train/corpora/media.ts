@@ -1,97 +1,157 @@
-// Any folder of media files, without labels: what one has at hand for pre-training or for a first try. Every video is a
-// sample; so is a sound file, unless a video of the same name lies beside it; so is a folder of images.
-import { basename, dirname, join } from 'node:path';
+// Any folder of films, sounds and pictures, or one file, without labels: what one has at hand for pre-training or for a
+// first try. A sound file beside a film of the same name is that film's sound.
+import { existsSync, statSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
 import { Problem } from '../../base/errors.ts';
+import { readNpyBytes } from '../npy.ts';
 import type { Corpus, CorpusListing } from './corpus.ts';
 import {
   assumedFrameRateHz,
   checkFolder,
-  entriesOf,
   imagesIn,
   isImage,
   isSound,
   isVideo,
   layoutProblem,
-  stemOf,
-  walkFolders,
+  walk,
   within,
 } from './files.ts';
 import { listingBuilder } from './listing.ts';
+import type { ListingBuilder } from './listing.ts';
 import { choice } from './names.ts';
 
-function list(folder: string, stills: string, frameRateHz: number): CorpusListing {
-  const listing = listingBuilder();
-  let count = 0;
-  const keyed = (path: string): string => {
-    const source = within(folder, path);
-    return dirname(source) === '.' ? stemOf(source) : `${dirname(source)}/${stemOf(source)}`;
-  };
-  for (const path of [folder, ...walkFolders(folder, 12)]) {
-    const { files } = entriesOf(path);
-    const videos = files.filter(isVideo);
-    const sounds = files.filter(isSound);
-    for (const name of videos) {
-      const beside = sounds.find((sound) => stemOf(sound) === stemOf(name));
-      listing.add({
-        key: keyed(join(path, name)),
-        source: within(folder, join(path, name)),
-        pictures: { kind: 'video', path: join(path, name) },
-        sound: { path: join(path, beside ?? name) },
-      });
-      count++;
-    }
-    for (const name of sounds) {
-      if (videos.some((video) => stemOf(video) === stemOf(name))) continue;
-      listing.add({
-        key: keyed(join(path, name)),
-        source: within(folder, join(path, name)),
-        sound: { path: join(path, name) },
-      });
-      count++;
-    }
-    const images = imagesIn(path);
-    if (stills === 'yes') {
-      for (const image of images) {
-        listing.add({
-          key: keyed(image),
-          source: within(folder, image),
-          pictures: { kind: 'images', paths: [image], frameRateHz: 0 },
-        });
-        count++;
-      }
-    } else if (images.length > 0) {
-      const source = within(folder, path);
-      listing.add({
-        key: source || basename(folder),
-        source: source || '.',
-        pictures: { kind: 'images', paths: images, frameRateHz: images.length === 1 ? 0 : frameRateHz },
-      });
-      count++;
-    }
-    for (const name of files) {
-      if (!isVideo(name) && !isSound(name) && !isImage(name))
-        listing.leaveOut(within(folder, join(path, name)), 'no media file');
-    }
+/** Kinds that no corpus uses, but people have. */
+const otherFilms = /\.(wmv|ts|mts|m2ts|vob|ogv|3gp|asf|mpe|m1v|m2v|rm)$/i;
+const otherSounds = /\.(oga|wma|aif|aiff|amr|mka|au|webma)$/i;
+const otherImages = /\.(tif|tiff|gif|avif|ppm|pgm|pnm|tga)$/i;
+const arrays = /\.npy(\.gz)?$/i;
+
+/** From so many pictures on, numbered one by one, a folder of them is a film. */
+const fewestFrames = 4;
+
+type ImageRule = 'auto' | 'stills' | 'film';
+
+function withoutExtension(path: string): string {
+  return path.replace(/(\.npy)?\.[^./]+$/, '');
+}
+
+/** Whether names differ in their last number alone, which counts up by one. */
+function isNumbered(paths: readonly string[]): boolean {
+  const parts = paths.map((path) => /^(.*?)(\d+)(\D*)$/.exec(basename(path)));
+  const first = parts[0];
+  return (
+    paths.length >= fewestFrames &&
+    parts.every(
+      (part, i) =>
+        part?.[1] === first?.[1] && part?.[3] === first?.[3] && Number(part?.[2]) === Number(first?.[2]) + i,
+    )
+  );
+}
+
+/** Pictures in a NumPy file: each a still, or together a film. */
+function addArray(
+  listing: ListingBuilder,
+  path: string,
+  source: string,
+  rule: ImageRule,
+  frameRateHz: number,
+): void {
+  const { shape, data } = readNpyBytes(path);
+  const [count = 0, height = 0, width = 0, channels = 1] = shape;
+  if (shape.length < 3 || shape.length > 4 || (channels !== 1 && channels !== 3)) {
+    listing.leaveOut(
+      source,
+      `its shape is [${shape.join(', ')}]; wanted [count, height, width] or [..., 1 or 3]`,
+    );
+    return;
   }
-  if (count === 0)
-    throw layoutProblem(folder, 'videos, sound files or images at any depth', 'Give another folder.');
-  return listing.done();
+  const about = { kind: 'pixels', height, width, channels } as const;
+  if (rule === 'film') {
+    listing.add({ key: withoutExtension(source), source, pictures: { ...about, data, count, frameRateHz } });
+    return;
+  }
+  const size = height * width * channels;
+  for (let i = 0; i < count; i++) {
+    listing.add({
+      key: `${withoutExtension(source)}-${String(i).padStart(6, '0')}`,
+      source: `${source}[${String(i)}]`,
+      pictures: { ...about, data: data.subarray(i * size, (i + 1) * size), count: 1, frameRateHz: 0 },
+    });
+  }
+}
+
+function list(path: string, rule: ImageRule, frameRateHz: number): CorpusListing {
+  const isFile = existsSync(path) && statSync(path).isFile();
+  const folder = isFile ? dirname(path) : path;
+  if (!isFile) checkFolder(folder);
+  const files = isFile ? [path] : [...walk(folder)];
+  const isFilm = (file: string): boolean => isVideo(file) || otherFilms.test(file);
+  const isHeard = (file: string): boolean => isSound(file) || otherSounds.test(file);
+  const films = new Set(files.filter(isFilm).map(withoutExtension));
+  const beside = new Map(files.filter(isHeard).map((file) => [withoutExtension(file), file]));
+  const listing = listingBuilder();
+  const filmFolders = new Map<string, boolean>();
+  for (const file of files) {
+    const source = within(folder, file);
+    const key = withoutExtension(source);
+    if (isFilm(file)) {
+      const sound = beside.get(withoutExtension(file)) ?? file;
+      listing.add({ key, source, pictures: { kind: 'video', path: file }, sound: { path: sound } });
+    } else if (isHeard(file)) {
+      if (!films.has(withoutExtension(file))) listing.add({ key, source, sound: { path: file } });
+    } else if (isImage(file) || otherImages.test(file)) {
+      const parent = dirname(file);
+      const seen = filmFolders.get(parent);
+      const frames = isFile || seen === false ? [] : imagesIn(parent);
+      const one = seen ?? (frames.length > 0 && (rule === 'film' || (rule === 'auto' && isNumbered(frames))));
+      filmFolders.set(parent, one);
+      if (!one) {
+        listing.add({ key, source, pictures: { kind: 'images', paths: [file], frameRateHz: 0 } });
+      } else if (seen === undefined) {
+        const name = within(folder, parent);
+        listing.add({
+          key: name === '' ? basename(folder) : name,
+          source: name === '' ? '.' : name,
+          pictures: { kind: 'images', paths: frames, frameRateHz },
+        });
+      }
+    } else if (arrays.test(file)) {
+      try {
+        addArray(listing, file, source, rule, frameRateHz);
+      } catch (error) {
+        if (!(error instanceof Problem)) throw error;
+        listing.leaveOut(source, error.message);
+      }
+    } else listing.leaveOut(source, 'no film, sound or picture by its name');
+  }
+  const done = listing.done();
+  if (done.items.length > 0) return done;
+  throw layoutProblem(
+    folder,
+    'films (mp4, webm, flv, avi, mpg, ...), sounds (wav, opus, flac, ...), pictures or .npy arrays',
+    'Give a folder with some.',
+  );
 }
 
 export const media: Corpus = {
   name: 'media',
-  about: 'any folder of videos, sound files and folders of images, at any depth, without labels',
+  about:
+    'any folder of films, sounds, pictures and NumPy image arrays, at any depth, or one such file, without labels',
   classes: [],
   dimensions: [],
   options: [
     {
-      name: 'stills',
-      about: 'no (default): the images of a folder are the frames of one clip; yes: each is a sample',
+      name: 'images',
+      about:
+        'of corpus media: `stills`, each picture a sample; `film`, a folder or array of pictures is one; `auto` (default), a folder is a film when its pictures are numbered one by one, an array holds stills',
     },
-    { name: 'frame-rate', about: 'of image folders, frames a second, up to 240; default 25' },
+    {
+      name: 'frame-rate',
+      about: 'of films that come as pictures, for csv and media; frames a second, up to 240; default 25',
+    },
   ],
   list: async (folder, options) => {
-    checkFolder(folder);
+    const rule = choice(options, 'images', ['auto', 'stills', 'film']) as ImageRule;
     const frameRateHz =
       options['frame-rate'] === undefined ? assumedFrameRateHz : Number(options['frame-rate']);
     if (!(frameRateHz > 0 && frameRateHz <= 240)) {
@@ -100,6 +160,6 @@ export const media: Corpus = {
         `--frame-rate is "${options['frame-rate'] ?? ''}"; wanted frames a second, up to 240.`,
       );
     }
-    return Promise.resolve(list(folder, choice(options, 'stills', ['no', 'yes']), frameRateHz));
+    return Promise.resolve(list(folder, rule, frameRateHz));
   },
 };

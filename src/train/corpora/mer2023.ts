@@ -98,7 +98,7 @@ export const mer2023: Corpus = {
   options: [
     {
       name: 'tests',
-      about: `test sets joined by a comma, of ${tests.join(', ')}; default test1 (MER-MULTI)`,
+      about: `of mer2023: test sets joined by a comma, of ${tests.join(', ')}; default test1 (MER-MULTI)`,
     },
   ],
   list: async (folder, options) => {

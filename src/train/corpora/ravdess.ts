@@ -20,7 +20,7 @@ export const ravdess: Corpus = {
   about: 'RAVDESS: Actor_01 to Actor_24 with 02-01-*.mp4 (or 01-01-*.mp4) and 03-01-*.wav, at any depth',
   classes,
   dimensions: [],
-  options: [{ name: 'channel', about: 'speech (default), song or both: which clips are listed' }],
+  options: [{ name: 'channel', about: 'of ravdess: speech (default), song or both' }],
   list: async (folder, options) => {
     checkFolder(folder);
     const channel = choice(options, 'channel', ['speech', 'song', 'both']);
