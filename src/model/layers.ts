@@ -186,7 +186,6 @@ function crossThenSelf(
 ): Tensor3D {
   return tidy(() => {
     const cross = `${name}.cross_attn`;
-    const qBias = parameter(params, `${cross}.q_bias`);
     const vBias = parameter(params, `${cross}.v_bias`);
     const middle = tidy(() => {
       if (context === null) {
@@ -197,7 +196,11 @@ function crossThenSelf(
         );
         return residual(x, constant, scaleOf(factors[0]));
       }
-      const q = linear(norm(params, `${name}.cross_norm1`, x), parameter(params, `${cross}.q.weight`), qBias);
+      const q = linear(
+        norm(params, `${name}.cross_norm1`, x),
+        parameter(params, `${cross}.q.weight`),
+        parameter(params, `${cross}.q_bias`),
+      );
       const kv = linear(
         norm(params, `${name}.cross_norm2`, context),
         parameter(params, `${cross}.kv.weight`),

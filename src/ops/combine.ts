@@ -104,6 +104,24 @@ function divisorNearRoot(n: number): number {
   return divisor;
 }
 
+/** Rows of several batches, one after the other. @param parts [Bi, E] each */
+export function joinRows(parts: readonly Tensor2D[]): Tensor2D {
+  const [first, ...others] = parts;
+  if (first !== undefined && others.length === 0) return first;
+  return differentiable<Tensor2D>(
+    [...parts],
+    () => concat<Tensor2D>([...parts], 0),
+    [],
+    (dy) => {
+      let at = 0;
+      return parts.map(({ shape: [rows, width] }) => {
+        at += rows;
+        return slice(dy, [at - rows, 0], [rows, width]);
+      });
+    },
+  );
+}
+
 /**
  * The layers' features, weighted by the softmax of learned scalars.
  * @param features L times [B, D]

@@ -1,21 +1,16 @@
 // Fine-tuning on prepared samples as the official code does: a random clip of each, augmented, mixed; and with samples
 // that lack a modality, or lose one on purpose.
 import { dispose, tensor2d, tensor3d } from '@tensorflow/tfjs-core';
-import type { Scalar, Tensor2D } from '@tensorflow/tfjs-core';
+import type { Tensor2D } from '@tensorflow/tfjs-core';
 import type { Random } from '../base/random.ts';
 import type { FrameColor } from '../clip/spec.ts';
 import type { HicmaeConfig } from '../model/config.ts';
 import { audioPatches, patchLength, tokenCount, videoPatches } from '../model/embed.ts';
 import { forwardClassify } from '../model/hicmae.ts';
 import type { PatchBatch } from '../model/hicmae.ts';
-import {
-  concordanceLoss,
-  meanSquaredError,
-  mixTargets,
-  softTargetCrossEntropy,
-  weightedSum,
-} from '../model/losses.ts';
+import { concordanceLoss, meanSquaredError, mixTargets, softTargetCrossEntropy } from '../model/losses.ts';
 import type { Modality } from '../model/params.ts';
+import { joinRows } from '../ops/combine.ts';
 import { drawMixing, mixFrames, mixingPartners } from './augment/mixup.ts';
 import { trainingView } from './clip-views.ts';
 import type { View, ViewOptions } from './clip-views.ts';
@@ -104,7 +99,7 @@ interface Group {
 }
 
 export async function clipsTask(data: ClipsTaskData): Promise<RunTask> {
-  const { config, options, targets, weights, trained } = data;
+  const { config, options, weights, trained } = data;
   const set = await openSamples(data.folders);
   const outputs = config.classCount;
   const idsOf = batches(trained, options.batch, options.seed);
@@ -140,7 +135,7 @@ export async function clipsTask(data: ClipsTaskData): Promise<RunTask> {
     for (const id of ids) {
       const view = await trainingView(set, id, { ...views, augment: options.augment }, stream);
       items.push({
-        item: { view, target: targets.slice(id * outputs, (id + 1) * outputs), weight: weights[id]! },
+        item: { view, target: data.targets.slice(id * outputs, (id + 1) * outputs), weight: weights[id]! },
         reads: modalityOf(view, options.modalityDropout, stream),
       });
     }
@@ -151,11 +146,10 @@ export async function clipsTask(data: ClipsTaskData): Promise<RunTask> {
         .map(({ item }) => item);
       if (members.length === 0) return [];
       const frames = face ? members.map(({ view }) => view.frames!) : [];
-      const own = members.reduce((sum, { weight }) => sum + weight, 0);
       let wanted: Float32Array = new Float32Array(members.length * outputs);
       members.forEach(({ target, weight }, i) => {
-        // Classification weighs each sample's target; the group's mean then counts by the group's weight.
-        const factor = options.loss === 'cross-entropy' ? (weight * members.length) / own : 1;
+        // Weighted samples count by their share of the part's weight.
+        const factor = options.loss === 'cross-entropy' ? (weight * items.length) / totalWeight : 1;
         target.forEach((value, c) => (wanted[i * outputs + c] = value * factor));
       });
       if (face && options.mix && members.length > 1) {
@@ -169,8 +163,13 @@ export async function clipsTask(data: ClipsTaskData): Promise<RunTask> {
         members.map(({ view }) => view),
         frames,
       );
-      return [{ ...made, target: tensor2d(wanted, [made.count, outputs]), share: own / totalWeight }];
+      return [{ ...made, wanted }];
     });
+    // Made outside of the loss: it outlives the backward pass.
+    const targets = tensor2d(
+      groups.flatMap(({ wanted }) => [...wanted]),
+      [items.length, outputs],
+    );
     const lossOf = {
       'cross-entropy': softTargetCrossEntropy,
       mse: meanSquaredError,
@@ -180,22 +179,20 @@ export async function clipsTask(data: ClipsTaskData): Promise<RunTask> {
       samples: Array.from(ids, (id) => set.samples[id]?.key ?? String(id)),
       loss: (params, note) => {
         const training = { dropPath: options.dropPath, random: stream };
-        const parts = groups.map(({ name, video, audio, target, share }) => {
-          const logits = forwardClassify(params, config, video, audio, {
-            training,
-            recompute: options.recompute,
+        const logits = groups.map(({ video, audio }) =>
+          forwardClassify(params, config, video, audio, { training, recompute: options.recompute }),
+        );
+        if (groups.length > 1) {
+          groups.forEach(({ name, count, wanted }, k) => {
+            if (options.loss === 'ccc') return;
+            note(name, lossOf(logits[k]!, tensor2d(wanted, [count, outputs])));
           });
-          const loss: Scalar = lossOf(logits, target);
-          note(name, loss);
-          return { loss, weight: share };
-        });
-        return weightedSum(parts);
+        }
+        return lossOf(joinRows(logits), targets);
       },
       close: () => {
-        for (const made of groups) {
-          release(made);
-          made.target.dispose();
-        }
+        targets.dispose();
+        groups.forEach(release);
       },
     };
   };

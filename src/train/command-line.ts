@@ -20,7 +20,8 @@ export function clipsCommandLine(command: string, options: object): string {
     .flatMap(([key, value]): string[] => {
       const option = `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
       if (typeof value !== 'object') return value === true ? [option] : [option, String(value)];
-      if (!Array.isArray(value)) {
+      if (value === null) return [];
+      if (!(value instanceof Array)) {
         const pairs = Object.entries(value).map(([name, weight]) => `${name}=${String(weight)}`);
         return [option, pairs.join()];
       }

@@ -241,6 +241,8 @@ export function identityOf(options: object): RunOptions {
   return Object.fromEntries(
     entries.flatMap(([name, value]) => {
       if (free.has(name) || value === undefined) return [];
+      // Infinity is none of JSON's numbers.
+      if (typeof value === 'number' && !Number.isFinite(value)) return [[name, String(value)]];
       const plain = typeof value === 'number' || typeof value === 'boolean' || typeof value === 'string';
       return [[name, plain ? value : JSON.stringify(value)]];
     }),

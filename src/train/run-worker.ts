@@ -92,7 +92,7 @@ function prepare(task: RunTask, step: number, at: number): Promise<Part> {
 
 async function oneStep(task: RunTask, step: number): Promise<StepReport> {
   const { partsPerThread } = data;
-  const losses = new Map<string, number>();
+  const losses = new Map<string, number[]>();
   const samples: string[] = [];
   let prepareMs = 0;
   let computeMs = 0;
@@ -112,7 +112,7 @@ async function oneStep(task: RunTask, step: number): Promise<StepReport> {
       await readGradients(result.gradients, slots, data.gradients, at > 0);
       for (const { name, value } of [{ name: 'loss', value: result.loss }, ...noted]) {
         const [number = NaN] = await value.data();
-        losses.set(name, (losses.get(name) ?? 0) + number / partsPerThread);
+        losses.set(name, [...(losses.get(name) ?? []), number]);
       }
       disposeGradients(result);
     } finally {
@@ -123,7 +123,12 @@ async function oneStep(task: RunTask, step: number): Promise<StepReport> {
     prepareMs += ready - begin;
     computeMs += performance.now() - ready;
   }
-  return { losses: Object.fromEntries(losses), samples, prepareMs, computeMs };
+  // Not every part has samples of every kind.
+  const means = Array.from(losses, ([name, values]): [string, number] => [
+    name,
+    values.reduce((a, b) => a + b, 0) / values.length,
+  ]);
+  return { losses: Object.fromEntries(means), samples, prepareMs, computeMs };
 }
 
 serve<RunRequest, RunReply>(async (request) => {
