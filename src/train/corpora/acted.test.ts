@@ -72,6 +72,16 @@ describe('CREMA-D', () => {
     ]);
   });
 
+  test('folds of 18 actors, the last of 19', async () => {
+    const actors = [1001, 1018, 1019, 1036, 1037, 1054, 1055, 1072, 1073, 1091];
+    const folder = trees.tree(
+      'crema-folds',
+      empty(...actors.map((n) => `AudioWAV/${String(n)}_DFA_ANG_XX.wav`)),
+    );
+    const { items } = await corpusNamed('crema-d').list(folder, {});
+    expect(items.map(({ fold }) => fold)).toEqual([1, 1, 2, 2, 3, 3, 4, 4, 5, 5]);
+  });
+
   test('other tables of votes: the raters themselves, or the majority', async () => {
     const rest = Object.fromEntries(
       Object.entries(full).filter(([path]) => !path.includes('tabulatedVotes')),
