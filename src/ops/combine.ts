@@ -22,6 +22,7 @@ import type { Tensor, Tensor1D, Tensor2D, Tensor3D } from '@tensorflow/tfjs-core
 import { assert, defined } from '../base/assert.ts';
 import { constant } from './constant.ts';
 import { differentiable, runKernel } from './differentiable.ts';
+import { pickRows } from './gather.ts';
 import { hasKernel } from './kernels.ts';
 import { columnSum, gemm, toRows } from './matmul.ts';
 
@@ -69,10 +70,18 @@ export function appendToken(x: Tensor3D, token: Tensor, places: Tensor3D): Tenso
     [x, token],
     () => concat([x, add(places, reshape(token, [1, 1, width]))], 1),
     [],
-    (dy) => [
-      slice(dy, [0, 0, 0], [batch, kept, width]),
-      reshape(columnSum(toRows(slice(dy, [0, kept, 0], [batch, added, width]))), token.shape),
-    ],
+    (dy) => {
+      // tfjs' slice of a middle dimension goes element by element on CPU backends.
+      const rowsOf = (first: number, count: number): Tensor2D =>
+        pickRows(
+          toRows(dy),
+          Int32Array.from(
+            { length: batch * count },
+            (_, i) => Math.floor(i / count) * (kept + added) + first + (i % count),
+          ),
+        );
+      return [reshape(rowsOf(0, kept), x.shape), reshape(columnSum(rowsOf(kept, added)), token.shape)];
+    },
   );
 }
 

@@ -37,6 +37,13 @@ export function gatherTokens(x: Tensor3D, positions: Int32Array): Tensor3D {
   return asShape(gatherRows(asRows(x, batch * tokens), rows), [batch, kept, width]) as Tensor3D;
 }
 
+/** [r, n] -> [m, n]: rows by their numbers. Not differentiable by itself: ops build on it. */
+export function pickRows(x: Tensor2D, indices: Int32Array): Tensor2D {
+  const order = tensor1d(indices, 'int32');
+  if (!hasKernel('HicmaeGatherRows')) return gather(x, order);
+  return defined(runKernel('HicmaeGatherRows', { x, indices: order })[0], 'rows') as Tensor2D;
+}
+
 /** [r, n] -> [m, n], with each row's gradient added where the row came from. */
 function gatherRows(x: Tensor2D, indices: Int32Array): Tensor2D {
   const [rows, width] = x.shape;
@@ -46,11 +53,7 @@ function gatherRows(x: Tensor2D, indices: Int32Array): Tensor2D {
   );
   return differentiable<Tensor2D>(
     [x],
-    () => {
-      const order = tensor1d(indices, 'int32');
-      if (!hasKernel('HicmaeGatherRows')) return gather(x, order);
-      return defined(runKernel('HicmaeGatherRows', { x, indices: order })[0], 'rows') as Tensor2D;
-    },
+    () => pickRows(x, indices),
     [],
     (dy) => {
       if (hasKernel('HicmaeScatterRows')) {
