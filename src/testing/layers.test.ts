@@ -75,6 +75,7 @@ const packages: Readonly<Record<string, readonly string[]>> = {
     'tar-stream',
     'echarts',
     'cli-progress',
+    'sirv',
     '@tensorflow/tfjs-core',
     'vite-plugin-static-copy',
     '@mediapipe/tasks-vision',

@@ -335,11 +335,10 @@ export function finetuneCommand(say: (line: string) => void): Command {
       number(0, 0.9),
       0,
     )
-    .option(
-      '--patience <looks>',
-      'end after so many validations without a better score (default: never)',
-      whole(1, 1e6),
-      Infinity,
+    .addOption(
+      new Option('--patience <looks>', 'end after so many validations without a better score')
+        .argParser(whole(1, 1e6))
+        .default(Infinity, 'never'),
     )
     .option(
       '--speech-level <dB>',

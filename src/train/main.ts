@@ -5,9 +5,10 @@ import { analyzeCommand } from './analyze.ts';
 import { evaluateCommand } from './evaluate.ts';
 import { exportCommand } from './export.ts';
 import { finetuneStillsCommand } from './finetune-stills.ts';
-import { importCommand } from './import.ts';
 import { finetuneCommand } from './finetune.ts';
+import { importCommand } from './import.ts';
 import { infoCommand } from './info.ts';
+import { isCheckout } from './package-root.ts';
 import { prepareCommand } from './prepare.ts';
 import { pretrainCommand } from './pretrain.ts';
 
@@ -15,11 +16,10 @@ const say = (line: string): void => {
   process.stdout.write(`${line}\n`);
 };
 
-const program = new Command('npm run train --')
-  .description('Trains, scores and exports the recognizer, and reads media files with it.')
-  .showHelpAfterError()
-  .addCommand(pretrainCommand(say))
+const program = new Command(isCheckout ? 'npm run train --' : 'emotion-recognizer')
+  .description('From raw media to weights in the page: prepares, trains, scores and exports the recognizer.')
   .addCommand(prepareCommand(say))
+  .addCommand(pretrainCommand(say))
   .addCommand(finetuneCommand(say))
   .addCommand(finetuneStillsCommand(say))
   .addCommand(evaluateCommand(say))
@@ -27,6 +27,9 @@ const program = new Command('npm run train --')
   .addCommand(importCommand(say))
   .addCommand(analyzeCommand(say))
   .addCommand(infoCommand(say));
+
+for (const command of [program, ...program.commands])
+  command.showHelpAfterError('(--help tells all options)');
 
 try {
   await program.parseAsync();

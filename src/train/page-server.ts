@@ -1,10 +1,17 @@
-// The built page and its server: `npm start` and `analyze` show exactly the same thing.
+// The built page and its server: `npm start`, `analyze` and face finding show exactly the same thing.
 import { existsSync, readdirSync, statSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { build, preview } from 'vite';
+import sirv from 'sirv';
+import { isCheckout, packageRoot } from './package-root.ts';
+import { securityHeaders } from './security-headers.ts';
 
 /** What the built page is made from. */
 const inputs = ['src', 'public', 'models', 'index.html', 'package-lock.json', 'vite.config.ts'];
+
+const pageFolder = join(packageRoot, 'dist');
 
 function newestChangeMs(path: string): number {
   if (!existsSync(path)) return 0;
@@ -13,12 +20,15 @@ function newestChangeMs(path: string): number {
   return Math.max(0, ...readdirSync(path).map((name) => newestChangeMs(join(path, name))));
 }
 
-/** Builds `dist/` unless it is newer than everything it is made from. */
+/** Builds `dist/` unless it is newer than everything it is made from. An installed package brings it along. */
 export async function buildIfNeeded(): Promise<void> {
-  const builtMs = existsSync('dist/index.html') ? statSync('dist/index.html').mtimeMs : 0;
-  if (builtMs > Math.max(...inputs.map(newestChangeMs))) return;
-  console.log('Building the page ...');
-  await build({ logLevel: 'warn' });
+  if (!isCheckout) return;
+  const index = join(pageFolder, 'index.html');
+  const builtMs = existsSync(index) ? statSync(index).mtimeMs : 0;
+  if (builtMs > Math.max(...inputs.map((input) => newestChangeMs(join(packageRoot, input))))) return;
+  console.error('Building the page ...');
+  const { build } = await import('vite');
+  await build({ root: packageRoot, configFile: join(packageRoot, 'vite.config.ts'), logLevel: 'warn' });
 }
 
 export interface PageServer {
@@ -27,16 +37,47 @@ export interface PageServer {
   close(): Promise<void>;
 }
 
+/** @returns whether the port could be had */
+function listen(server: Server, port: number): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EADDRINUSE') resolve(false);
+      else reject(error);
+    });
+    server.listen(port, 'localhost', () => {
+      resolve(true);
+    });
+  });
+}
+
 /**
- * Serves `dist/` on this machine with the security headers of vite.config.ts.
- * @param port 0 to 65535; another free one is taken when it is in use.
+ * Serves `dist/` on this machine with the security headers.
+ * @param port 0 to 65535; another free one is taken when it is in use
  */
 export async function servePage(port: number): Promise<PageServer> {
-  const server = await preview({ preview: { port }, logLevel: 'error' });
-  const url = server.resolvedUrls?.local[0];
-  if (url === undefined) {
-    await server.close();
-    throw new Error(`The page's server got no local address on port ${port}; try another with --port.`);
+  const files = sirv(pageFolder, {
+    dev: true,
+    setHeaders: (response) => {
+      for (const [name, value] of Object.entries(securityHeaders)) response.setHeader(name, value);
+    },
+  });
+  const server = createServer((request, response) => {
+    files(request, response, () => {
+      response.writeHead(404, securityHeaders).end('Not found');
+    });
+  });
+  for (let tried = port; ; tried = tried === 0 || tried >= 65_535 ? 0 : tried + 1) {
+    if (await listen(server, tried)) break;
   }
-  return { url, close: () => server.close() };
+  const { port: taken } = server.address() as AddressInfo;
+  return {
+    url: `http://localhost:${String(taken)}/`,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => {
+          resolve();
+        });
+        server.closeAllConnections();
+      }),
+  };
 }

@@ -101,15 +101,16 @@ function presetOf(command: Preset['command'], name: string): Preset {
 export function addCommonOptions(command: Command, kind: Preset['command']): Command {
   const about = presets
     .filter((preset) => preset.command === kind)
-    .map((preset) => `${preset.name}: ${preset.about}`)
-    .join('; ');
+    .map((preset) => `  ${preset.name.padEnd(13)} ${preset.about}`);
+  command.addHelpText(
+    'after',
+    `\nPresets, for options marked "preset" that are not typed:\n${about.join('\n')}`,
+  );
   return command
-    .option('--data <dir...>', 'folders that prepare has written; several are one set')
-    .option('--out <dir>', 'folder of the run: checkpoints, log, curves; for example runs/nano')
+    .requiredOption('--data <dir...>', 'folders that prepare has written; several are one set')
+    .requiredOption('--out <dir>', 'folder of the run: checkpoints, log, curves; for example runs/nano')
     .addOption(
-      new Option('--preset <name>', `values of options that are not typed. ${about}`)
-        .choices(presetNames(kind))
-        .default('nano'),
+      new Option('--preset <name>', 'a recipe: see below').choices(presetNames(kind)).default('nano'),
     )
     .addOption(
       new Option('--size <name>', 'architecture; preset').choices(Object.keys(sizes)).default('nano'),
@@ -130,11 +131,13 @@ export function addCommonOptions(command: Command, kind: Preset['command']): Com
       0.1,
     )
     .option('--epochs <count>', 'times that every sample is seen, 1 to 100000; preset', whole(1, 100_000), 30)
-    .option(
-      '--minutes <minutes>',
-      'end after this much time, and the schedule with it (default: no limit); such a run cannot be repeated bit for bit',
-      number(0, 1e6),
-      Infinity,
+    .addOption(
+      new Option(
+        '--minutes <minutes>',
+        'end after this much time, and the schedule with it; such a run cannot be repeated bit for bit',
+      )
+        .argParser(number(0, 1e6))
+        .default(Infinity, 'no limit'),
     )
     .option('--batch <count>', 'samples of an optimizer step, 1 to 65536; preset', whole(1, 65_536), 64)
     .option(

@@ -1,5 +1,6 @@
 // Worker threads that answer one request at a time; the death of one rejects every call waiting on it.
 import { createRequire } from 'node:module';
+import { basename } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Worker, parentPort } from 'node:worker_threads';
 import { Problem, toProblem } from '../base/errors.ts';
@@ -16,20 +17,30 @@ export interface Thread<Q, R> {
   close(): Promise<void>;
 }
 
-// A worker of Node 20 does not take tsx over from `--import tsx`: it registers the loader itself, then loads the module.
-const tsx = new URL(
-  'dist/esm/api/index.mjs',
-  pathToFileURL(createRequire(import.meta.url).resolve('tsx/package.json')),
-).href;
-const bootstrap = (module: URL): string =>
-  `import(${JSON.stringify(tsx)}).then((tsx) => { tsx.register(); return import(${JSON.stringify(module.href)}); })`;
+/** Whether this runs from source; else bundled, with a .js for each worker beside this file (bundle.ts). */
+const fromSource = import.meta.url.endsWith('.ts');
+
+/** A worker of Node 20 does not take tsx over from `--import tsx`: it registers the loader itself, then loads the module. */
+function bootstrap(module: URL): string {
+  const tsx = new URL(
+    'dist/esm/api/index.mjs',
+    pathToFileURL(createRequire(import.meta.url).resolve('tsx/package.json')),
+  ).href;
+  return `import(${JSON.stringify(tsx)}).then((tsx) => { tsx.register(); return import(${JSON.stringify(module.href)}); })`;
+}
+
+function startWorker(module: URL, workerData: unknown): Worker {
+  if (fromSource) return new Worker(bootstrap(module), { eval: true, workerData, execArgv: [] });
+  const name = basename(module.pathname, '.ts');
+  return new Worker(new URL(`./${name}.js`, import.meta.url), { workerData });
+}
 
 /**
  * Starts a worker from a TypeScript module that calls `serve`.
  * @param workerData cloned into the worker, but for SharedArrayBuffers, which are shared
  */
 export function startThread<Q, R>(module: URL, workerData: unknown): Thread<Q, R> {
-  const worker = new Worker(bootstrap(module), { eval: true, workerData, execArgv: [] });
+  const worker = startWorker(module, workerData);
   let waiting: { resolve: (value: R) => void; reject: (error: Error) => void } | undefined;
   let death: Error | undefined;
   const fail = (error: Error): void => {

@@ -185,7 +185,7 @@ export async function loadVoices(
   for (let i = 0; i < count; i += chunk)
     requests.push({ paths: clips.slice(i, i + chunk).map(({ path }) => path), bandLimitHz, melBins });
   const threads = Array.from({ length: Math.min(threadCount, requests.length) }, () =>
-    startThread<DecodeRequest, DecodeReply>(new URL('./decode-worker.ts', import.meta.url), null),
+    startThread<DecodeRequest, DecodeReply>(new URL('./voice-worker.ts', import.meta.url), null),
   );
   let replies: DecodeReply[];
   try {
