@@ -19,6 +19,7 @@ export interface ShardOptions {
   readonly data: readonly string[];
   readonly modality: ModalityOption;
   readonly frameStep: number | null;
+  readonly shortSound: 'official' | 'silence';
   /** Seed of the official random gain; null: none. */
   readonly rollSeed: number | null;
 }
@@ -86,7 +87,9 @@ function choose(set: SampleSet, selection: Selection, manifest: Manifest, modali
 }
 
 function protocolOf(options: ShardOptions, manifest: Manifest, metas: readonly SampleMeta[]): string {
-  const { modality, frameStep, rollSeed } = options;
+  const { modality, frameStep, shortSound, rollSeed } = options;
+  const clipSamples = manifest.clip.soundMs * 16;
+  const shorter = metas.filter(({ sampleCount }) => sampleCount > 0 && sampleCount < clipSamples).length;
   const outputs = manifest.outputs === 'dimensions' ? 'values' : 'probabilities';
   const alone =
     modality === 'both'
@@ -105,6 +108,11 @@ function protocolOf(options: ShardOptions, manifest: Manifest, metas: readonly S
     rollSeed === null
       ? 'The sound is taken as it is (the official code multiplies it by a random gain in testing too: --roll)'
       : 'Each view’s sound is multiplied by a draw of Beta(10, 10) + 0.5, as the official code does',
+    ...(modality === 'face' || shorter === 0
+      ? []
+      : [
+          `${String(shorter)} sounds are shorter than ${String(manifest.clip.soundMs / 1000)} s: ${shortSound === 'official' ? 'zeros stand behind their spectrogram, as official (models trained with silence around short sounds want --short-sound silence)' : 'they stand in the middle of digital silence'}`,
+        ]),
     ...alone,
   ]
     .map((sentence) => `${sentence}.`)
@@ -148,7 +156,8 @@ export async function scoreShards(
   try {
     const { ids, dropped } = choose(set, selection, manifest, options.modality);
     const parts = { both: 'both', face: 'picture', voice: 'sound' } as const;
-    const source = { folders, frameStep: options.frameStep, rollSeed: options.rollSeed };
+    const { frameStep, shortSound, rollSeed } = options;
+    const source = { folders, frameStep, shortSound, rollSeed };
     const outputs = await readSamples(reader, source, ids, parts[options.modality], progress('scored', say));
     const metas = ids.map((i) => set.samples[i]!);
     const samples = metas.map((meta): ScoredSample => {
@@ -188,8 +197,9 @@ export async function scoreShards(
           split: selection.split,
           folds: selection.folds?.join(', ') ?? null,
           modality: options.modality,
-          frameStep: options.frameStep,
-          roll: options.rollSeed,
+          frameStep,
+          shortSound,
+          roll: rollSeed,
         },
       },
       picture: (i) => pictureOf(set, ids[i]!, reader, options.modality),

@@ -77,7 +77,14 @@ export async function readItems(
       return { chunk, request: { kind: 'items', items } as const };
     });
   });
-  const rest = { faces: sets.faces, voices: sets.voices, folders: [], frameStep: null, rollSeed: null };
+  const rest = {
+    faces: sets.faces,
+    voices: sets.voices,
+    folders: [],
+    frameStep: null,
+    shortSound: 'official',
+    rollSeed: null,
+  } as const;
   const replies = await withThreads(reader, rest, (threads) =>
     spread(
       threads,
@@ -100,7 +107,7 @@ export async function readItems(
  */
 export async function readSamples(
   reader: Reader,
-  source: Pick<EvaluateThreadData, 'folders' | 'frameStep' | 'rollSeed'>,
+  source: Pick<EvaluateThreadData, 'folders' | 'frameStep' | 'shortSound' | 'rollSeed'>,
   ids: readonly number[],
   parts: 'both' | 'picture' | 'sound',
   onDone: OnDone,
@@ -110,14 +117,10 @@ export async function readSamples(
     ids: ids.slice(k * sampleChunk, (k + 1) * sampleChunk),
     parts,
   }));
-  const { folders, frameStep, rollSeed } = source;
-  const replies = await withThreads(
-    reader,
-    { faces: null, voices: null, folders, frameStep, rollSeed },
-    (threads) =>
-      spread(threads, requests, (done) => {
-        onDone(Math.min(done * sampleChunk, ids.length), ids.length);
-      }),
+  const replies = await withThreads(reader, { ...source, faces: null, voices: null }, (threads) =>
+    spread(threads, requests, (done) => {
+      onDone(Math.min(done * sampleChunk, ids.length), ids.length);
+    }),
   );
   return replies.flatMap((reply) => (reply.kind === 'samples' ? reply.outputs : []));
 }
