@@ -167,7 +167,8 @@ export async function pretrainTask(data: PretrainTaskData): Promise<RunTask> {
         const { loss, parts } = pretrainLosses(params, config, batch, forward);
         loss.dispose();
         const row = await Promise.all(
-          [parts.video, parts.audio, parts.contrastive].map(
+          // One clip has nothing to contrast with.
+          [parts.video, parts.audio, at.length > 1 ? parts.contrastive : null].map(
             async (value) => (await value?.data())?.[0] ?? NaN,
           ),
         );

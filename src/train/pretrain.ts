@@ -21,6 +21,7 @@ import { initialPretrain } from './initial.ts';
 import { number, whole } from './options.ts';
 import { checkEnough, sharedIds, splitSamples } from './run-data.ts';
 import { runLog } from './run-log.ts';
+import type { RunLog } from './run-log.ts';
 import { addCommonOptions, identityOf, resolveOptions, stopOnInterrupt } from './run-options.ts';
 import type { CommonOptions, Resolved } from './run-options.ts';
 import { measureRate, memoryBytes, planLines, stepsOf, trainerOptionsOf } from './run-plan.ts';
@@ -58,12 +59,18 @@ const validation = (count: number): Validation => ({
   best: () => null,
 });
 
-async function writePictures(run: string, pictures: readonly TaskPicture[], step: number): Promise<void> {
+async function writePictures(
+  run: string,
+  pictures: readonly TaskPicture[],
+  step: number,
+  log: RunLog,
+): Promise<void> {
   for (const { name, width, height, pixels } of pictures) {
     const png = await sharp(pixels, { raw: { width, height, channels: 3 } })
       .png()
       .toBuffer();
     writeWhole(join(run, 'pictures', `${name}-${String(step).padStart(7, '0')}.png`), png);
+    log.image(`reconstruction/${name}`, step, png, width, height);
   }
 }
 
@@ -161,7 +168,7 @@ export async function pretrain(
       },
       validation: validation(looked.length),
       pictureIds: Array.from({ length: Math.min(pictures, looked.length) }, (_, i) => i),
-      onPictures: (drawn, step) => writePictures(out, drawn, step),
+      onPictures: (drawn, step) => writePictures(out, drawn, step, log),
       resume,
       initial: () => initialPretrain(config, options.from, options.seed, say),
       log: log.log,

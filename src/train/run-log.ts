@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import cliProgress from 'cli-progress';
 import { createEventWriter } from './tensorboard.ts';
+import type { EventWriter } from './tensorboard.ts';
 import type { LogEntry } from './trainer.ts';
 
 /** Plain lines are this far apart. */
@@ -30,6 +31,7 @@ function number(value: number): string {
 
 function duration(minutes: number): string {
   if (!Number.isFinite(minutes)) return '?';
+  if (minutes < 1.5) return `${(60 * Math.max(0, minutes)).toFixed(0)} s`;
   const whole = Math.round(minutes);
   return whole < 60
     ? `${String(whole)} min`
@@ -38,6 +40,7 @@ function duration(minutes: number): string {
 
 export interface RunLog {
   readonly log: (entry: LogEntry) => void;
+  readonly image: EventWriter['image'];
   /** Ends the bar and the event file. */
   close(): void;
 }
@@ -59,6 +62,9 @@ export function runLog(run: string, samplesPerStep: number, say: (line: string) 
   let total = 0;
   let said = 0;
   return {
+    image: (...picture) => {
+      events.image(...picture);
+    },
     log: (entry) => {
       const step = Number(entry['step']);
       if (entry['event'] === 'start') {

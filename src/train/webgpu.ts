@@ -1,4 +1,5 @@
 // WebGPU in Node, through Dawn (the package `webgpu`), for training on a real GPU; and whether there is one.
+import { existsSync, readdirSync } from 'node:fs';
 import { Option } from 'commander';
 import { adapterName, isSoftware } from '../ops/webgpu/adapter.ts';
 import { startWebgpuBackend } from '../ops/webgpu/backend.ts';
@@ -42,6 +43,16 @@ async function findAdapter(): Promise<{ gpu: GPU; adapter: GPUAdapter } | string
   }
 }
 
+/** Where Linux shows GPUs; elsewhere Dawn is asked, which prints its driver's complaints when there is none. */
+function hasGpuDevice(): boolean {
+  if (process.platform !== 'linux') return true;
+  const cards = existsSync('/dev/dri') ? readdirSync('/dev/dri') : [];
+  return (
+    cards.some((name) => name.startsWith('render')) ||
+    ['/dev/nvidia0', '/dev/dxg'].some((path) => existsSync(path))
+  );
+}
+
 /**
  * Which backend trains: webgpu where a real GPU is, else wasm. A GPU played by the CPU is slower than our wasm kernels
  * and taken only when webgpu is asked for by name.
@@ -49,6 +60,7 @@ async function findAdapter(): Promise<{ gpu: GPU; adapter: GPUAdapter } | string
  */
 export async function chooseTrainBackend(wanted: BackendOption): Promise<TrainBackend> {
   if (wanted === 'wasm') return { name: 'wasm', reason: 'wasm, as asked' };
+  if (wanted === 'auto' && !hasGpuDevice()) return { name: 'wasm', reason: 'no GPU here; wasm in use' };
   const found = await findAdapter();
   if (typeof found === 'string') {
     if (wanted === 'auto') return { name: 'wasm', reason: `webgpu: ${found}; wasm in use` };
