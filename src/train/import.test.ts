@@ -7,6 +7,7 @@ import { dispose, tensor, tensor3d } from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Problem } from '../base/errors.ts';
 import { random } from '../base/random.ts';
+import { officialClipSpec } from '../clip/spec.ts';
 import { sizes } from '../model/config.ts';
 import type { HicmaeConfig } from '../model/config.ts';
 import { patchLength, tokenCount } from '../model/embed.ts';
@@ -22,6 +23,7 @@ import type { TorchValue } from '../weights/pytorch-write.ts';
 import { writeSafetensors } from '../weights/safetensors.ts';
 import type { Tensor, TensorMap } from '../weights/safetensors.ts';
 import { sha256 } from './cache.ts';
+import { writeBest, writeCheckpoint } from './checkpoint.ts';
 import { exportRun } from './export.ts';
 import { importFile } from './import.ts';
 import { readModel } from './model-folder.ts';
@@ -126,10 +128,11 @@ describe('a fine-tuned checkpoint', () => {
 
   it('keeps the head activation that is asked for, through .pth too', async () => {
     const path = save('tanh.pth', { model: mapOf(finetuned) });
-    await importFile(path, { out: at('tanh'), headActivation: 'tanh', heads: 8 }, say);
+    await importFile(path, { out: at('tanh'), headActivation: 'tanh', heads: 8, outputs: 'dimensions' }, say);
     await exportRun({ model: at('tanh'), out: at('tanh-2.pth'), format: 'pth', dtype: 'F16' }, say);
-    const { config } = await readWeights(at('tanh-2.pth'));
+    const { config, about } = await readWeights(at('tanh-2.pth'));
     expect(config).toEqual({ ...micro, headActivation: 'tanh', heads: 8 });
+    expect(about.outputs).toBe('dimensions');
   });
 });
 
@@ -166,6 +169,52 @@ describe('a pre-trained checkpoint', () => {
         if (!(Math.abs(value - (wanted[i] ?? NaN)) <= largest / 253)) expect([name, i]).toEqual([]);
       });
     }
+  });
+});
+
+describe("a run's weights", () => {
+  const clip = { ...officialClipSpec, frameCount: 4, cropPx: 32 };
+  const common = { clip, step: 5, minutes: 1.25, options: {}, provenance: { command: 'finetune --data /home/me --out x --seed 1' } }; // prettier-ignore
+  const half = (flat: Float32Array): Float32Array => flat.map((value) => value / 2);
+  const flatOf = (tensors: TensorMap): Float32Array =>
+    Float32Array.from(Object.values(tensors).flatMap(({ data }) => [...data]));
+  const halved = (tensors: TensorMap): TensorMap =>
+    Object.fromEntries(
+      Object.entries(tensors).map(([name, { shape, data }]) => [name, { shape, data: half(data) }]),
+    );
+
+  it('of pretrain become a .pth and a folder', async () => {
+    const params = flatOf(pretrained);
+    const zeros = new Float32Array(params.length);
+    const model = { kind: 'pretrain', config: pretrainSizes.micro } as const;
+    const parameters = pretrainParameterShapes(pretrainSizes.micro);
+    const arrays = { params, moment1: zeros, moment2: zeros, average: half(params) };
+    writeCheckpoint(at('run-pre'), { ...common, model, parameters, best: null }, arrays);
+    await exportRun({ run: at('run-pre'), out: at('run-pre.pth'), format: 'pth' }, say);
+    await exportRun({ run: at('run-pre'), out: at('run-pre-last'), weights: 'last', dtype: 'F32' }, say);
+    const average = await readWeights(at('run-pre.pth'));
+    expect([average.kind, bits(average.tensors)]).toEqual(['pretrain', bits(halved(pretrained))]);
+    expect(average.about.provenance).toMatchObject({ command: 'finetune --data DIR --out DIR --seed 1', steps: '5', weights: 'running average' }); // prettier-ignore
+    expect(bits((await readWeights(at('run-pre-last'))).tensors)).toEqual(bits(pretrained));
+    expect(bits((await readWeights(at('run-pre'))).tensors)).toEqual(bits(halved(pretrained)));
+  });
+
+  it('of finetune become a model folder, of the best validation too', async () => {
+    const params = flatOf(finetuned);
+    const model = { kind: 'finetune', config: micro, labels: ['valence', 'arousal', 'dominance'], outputs: 'dimensions', missingModalities: true } as const; // prettier-ignore
+    const state = { ...common, model, parameters: parameterShapes(micro), best: { step: 3, score: 1, looksAgo: 1 } }; // prettier-ignore
+    writeBest(at('run'), state, params);
+    await exportRun({ run: at('run'), out: at('run-best'), weights: 'best', dtype: 'F32' }, say);
+    const { manifest } = await readModel(at('run-best'));
+    expect(manifest).toMatchObject({
+      labels: model.labels,
+      outputs: 'dimensions',
+      missingModalities: true,
+      clip,
+    });
+    expect(manifest.provenance).toMatchObject({ steps: '3', weights: 'best validation' });
+    expect(bits((await readWeights(at('run-best'))).tensors)).toEqual(bits(finetuned));
+    expect(await problem(exportRun({ run: at('run'), out: at('never') }, say))).toContain('checkpoint.bin does not exist'); // prettier-ignore
   });
 });
 

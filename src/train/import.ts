@@ -13,6 +13,8 @@ export interface ImportOptions {
   readonly out: string;
   /** In the order of the head's outputs. */
   readonly labels?: readonly string[];
+  /** Default the file's, else classes. */
+  readonly outputs?: 'classes' | 'dimensions';
   /** Default F32. */
   readonly dtype?: Dtype;
   readonly headActivation?: HicmaeConfig['headActivation'];
@@ -47,8 +49,14 @@ export async function importFile(
   };
   const read = await readWeights(path, hints);
   const named = options.labels === undefined ? read : withLabels(read, options.labels);
-  const provenance = { ...named.about.provenance, imported: basename(path) };
-  const weights = { ...named, about: { ...named.about, provenance } };
+  const weights = {
+    ...named,
+    about: {
+      ...named.about,
+      outputs: options.outputs ?? named.about.outputs,
+      provenance: { ...named.about.provenance, imported: basename(path) },
+    },
+  };
   say(describe(weights));
   if (weights.kind === 'finetune' && weights.about.labels === null) {
     say(
@@ -99,6 +107,12 @@ export function importCommand(say: (line: string) => void): Command {
     .option('--labels <names>', "classes in the order of the head's outputs, separated by commas", list)
     .addOption(
       new Option(
+        '--outputs <kind>',
+        "whether the head gives logits of classes or values of dimensions such as valence (default: the file's, else classes)",
+      ).choices(['classes', 'dimensions']),
+    )
+    .addOption(
+      new Option(
         '--dtype <type>',
         'how numbers are stored: F32 bit for bit, F16, or I8 (rows of matrices in 255 steps) (default: F32)',
       ).choices(['F32', 'F16', 'I8']),
@@ -111,16 +125,28 @@ export function importCommand(say: (line: string) => void): Command {
         'tanh',
       ]),
     )
-    .option('--heads <n>', 'attention heads, 1 to 64, of a width that is no known size', whole(1, 64))
-    .option('--decoder-heads <n>', "of a pre-trained model's decoder, 1 to 64", whole(1, 64))
+    .option(
+      '--heads <n>',
+      'attention heads, 1 to 64 (default: of the known size of that width)',
+      whole(1, 64),
+    )
+    .option(
+      '--decoder-heads <n>',
+      "of a pre-trained model's decoder, 1 to 64 (default: as above)",
+      whole(1, 64),
+    )
     .option(
       '--levels <blocks>',
       'of a pre-trained model: encoder blocks (from 0) that decoders read, such as 3,6,9',
       levelList,
     )
-    .option('--frames <n>', 'video frames of a clip, 1 to 256', whole(1, 256))
-    .option('--crop <px>', 'side of the face crop in pixels, 8 to 1024', whole(8, 1024))
-    .option('--sound-frames <n>', 'spectrogram frames of a clip, 10 ms each, 8 to 4096', whole(8, 4096))
-    .option('--mel <n>', 'mel bins, 8 to 512', whole(8, 512))
+    .option('--frames <n>', 'video frames of a clip, 1 to 256 (default: as above)', whole(1, 256))
+    .option('--crop <px>', 'side of the face crop in pixels, 8 to 1024 (default: as above)', whole(8, 1024))
+    .option(
+      '--sound-frames <n>',
+      'spectrogram frames of a clip, 10 ms each, 8 to 4096 (default: as above)',
+      whole(8, 4096),
+    )
+    .option('--mel <n>', 'mel bins, 8 to 512 (default: as above)', whole(8, 512))
     .action((file: string, options: ImportOptions) => importFile(file, options, say));
 }
