@@ -23,6 +23,14 @@ export type CropReply = Uint8Array[];
 
 export type Cropper = Thread<CropRequest, CropReply>;
 
+/** Its thread starts with the first call. */
 export function openCropper(): Cropper {
-  return startThread<CropRequest, CropReply>(new URL('./crop-worker.ts', import.meta.url), null);
+  let thread: Cropper | undefined;
+  return {
+    call: (request) => {
+      thread ??= startThread<CropRequest, CropReply>(new URL('./crop-worker.ts', import.meta.url), null);
+      return thread.call(request);
+    },
+    close: async () => thread?.close(),
+  };
 }

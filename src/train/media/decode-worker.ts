@@ -143,7 +143,7 @@ serve<DecodeRequest, DecodeReply>(async (request) => {
       '/input',
     ]);
     const { streams = [], format } = JSON.parse(text === '' ? '{}' : text) as Probed;
-    if (streams.length === 0) {
+    if (!streams.some(({ codec_type: type }) => type === 'video' || type === 'audio')) {
       throw unreadable(path, inWords(errors) || 'it holds neither pictures nor sound');
     }
     const wanted = kind === 'frames' ? 'video' : 'audio';
@@ -152,7 +152,7 @@ serve<DecodeRequest, DecodeReply>(async (request) => {
     );
     const durationMs = Math.round(1000 * Number(format?.duration ?? NaN));
     const length = Number.isFinite(durationMs) ? durationMs : null;
-    if (stream === undefined) return { kind: 'none', durationMs: length };
+    if (stream === undefined) return { kind: 'none', durationMs: length, damage: damageOf(0, errors) };
     const reply = kind === 'frames' ? decodeFrames(ffmpeg, request, stream) : decodeSound(ffmpeg, request);
     return { ...reply, durationMs: length };
   } finally {

@@ -54,9 +54,8 @@ export interface SoundDecoded extends Decoded {
   readonly samples: Float32Array;
 }
 /** The file has no stream of the kind that was asked for. */
-export interface NoneDecoded {
+export interface NoneDecoded extends Decoded {
   readonly kind: 'none';
-  readonly durationMs: number | null;
 }
 export type DecodeReply = FramesDecoded | SoundDecoded | NoneDecoded;
 

@@ -71,7 +71,7 @@ export async function prepareItem(item: CorpusItem, wish: ItemWish, tools: ItemT
       notes.push(`${why}: its sound alone is taken`);
     }
     if (seen === null && sound === null) {
-      return { why: wish.only === 'both' ? 'neither pictures nor sound in it' : `no ${wish.only} in it` };
+      return { why: notes.length > 0 ? notes.join(', ') : `has no ${wish.only}` };
     }
     const { key, source, label, votes, dimensions, identity, fold, split, groups } = item;
     const frames = seen?.files ?? [];
@@ -92,6 +92,10 @@ export async function prepareItem(item: CorpusItem, wish: ItemWish, tools: ItemT
   }
 }
 
+function lacks(what: string, damage: string | null): string {
+  return `has no ${what}${damage === null ? '' : ` (${damage})`}`;
+}
+
 async function readSound(
   source: NonNullable<CorpusItem['sound']>,
   { maxSeconds }: ItemWish,
@@ -100,7 +104,7 @@ async function readSound(
 ): Promise<Float32Array | null> {
   const reply = await decoder.sound({ ...source, maxSeconds });
   if (reply.kind === 'none') {
-    notes.push('has no sound');
+    notes.push(lacks('sound', reply.damage));
     return null;
   }
   if (reply.damage !== null) notes.push(`its sound is damaged: ${reply.damage}`);
@@ -206,7 +210,7 @@ async function readPictures(
       take({ ...chunk, data: shared(chunk.data), channels: 3 }),
     );
     if (reply.kind === 'none') {
-      notes.push('has no pictures');
+      notes.push(lacks('pictures', reply.damage));
       return 0;
     }
     if (reply.damage !== null) notes.push(`its pictures are damaged: ${reply.damage}`);
