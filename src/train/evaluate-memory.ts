@@ -176,7 +176,7 @@ async function load(
   return { faces, voices, clips, report, dropped };
 }
 
-/** Reads faces, voices or pairs with a model. @throws Problem when the model does not fit, or the data cannot be read */
+/** Loads faces, voices or pairs for a model. @throws Problem when the model does not fit, or the data cannot be read */
 export async function scoreMemory(
   options: MemoryOptions,
   selection: Selection,
@@ -207,16 +207,6 @@ export async function scoreMemory(
   const windowFrames = Math.min(soundFrames, reader.config.audio.frameCount);
   // Clips longer than a window are read a second time, at their end.
   const long = all.filter((i) => voices && voiceIds && voices.frames[voiceIds[i]!]! > windowFrames);
-  const outputs = await readItems(
-    reader,
-    { faces, voices },
-    { faces: faceIds, voices: voiceIds },
-    [
-      { place: 0, which: all },
-      { place: 1, which: long },
-    ],
-    progress('scored', say),
-  );
   const speakers = options.voices === undefined ? [] : speakersOf(options.voices, clips);
   const split = selection.split ?? 'valid';
   const samples = all.map((i): ScoredSample => {
@@ -230,14 +220,27 @@ export async function scoreMemory(
     return { name: sources.join(' with '), sources, ...speaker };
   });
   return {
-    predictions: {
-      kind: 'classes',
-      labels: emotions,
-      rows: outputs.map((views) => meanOfRows(views.map(softmax))),
-      truth: all.map((i) =>
-        voices && voiceIds ? voices.labels[voiceIds[i]!]! : faces!.labels[faceIds![i]!]!,
-      ),
-      samples,
+    samples,
+    predict: async () => {
+      const outputs = await readItems(
+        reader,
+        { faces, voices },
+        { faces: faceIds, voices: voiceIds },
+        [
+          { place: 0, which: all },
+          { place: 1, which: long },
+        ],
+        progress('scored', say),
+      );
+      return {
+        kind: 'classes',
+        labels: emotions,
+        rows: outputs.map((views) => meanOfRows(views.map(softmax))),
+        truth: all.map((i) =>
+          voices && voiceIds ? voices.labels[voiceIds[i]!]! : faces!.labels[faceIds![i]!]!,
+        ),
+        samples,
+      };
     },
     context: {
       model: model.manifest.name,

@@ -143,7 +143,7 @@ async function pictureOf(
   };
 }
 
-/** Reads prepared samples with a model. @throws Problem when nothing can be scored, or the shards cannot be read */
+/** Opens prepared samples for a model. @throws Problem when nothing can be scored, or the shards cannot be read */
 export async function scoreShards(
   options: ShardOptions,
   selection: Selection,
@@ -155,10 +155,8 @@ export async function scoreShards(
   const set = await openSamples(folders);
   try {
     const { ids, dropped } = choose(set, selection, manifest, options.modality);
-    const parts = { both: 'both', face: 'picture', voice: 'sound' } as const;
     const { frameStep, shortSound, rollSeed } = options;
     const source = { folders, frameStep, shortSound, rollSeed };
-    const outputs = await readSamples(reader, source, ids, parts[options.modality], progress('scored', say));
     const metas = ids.map((i) => set.samples[i]!);
     const samples = metas.map((meta): ScoredSample => {
       const name = `${meta.corpus}/${meta.key}`;
@@ -168,8 +166,11 @@ export async function scoreShards(
     const { labels } = manifest;
     const faces = metas.filter((meta) => has.face(meta));
     return {
-      predictions:
-        manifest.outputs === 'dimensions'
+      samples,
+      predict: async () => {
+        const part = ({ both: 'both', face: 'picture', voice: 'sound' } as const)[options.modality];
+        const outputs = await readSamples(reader, source, ids, part, progress('scored', say));
+        return manifest.outputs === 'dimensions'
           ? {
               kind: 'dimensions',
               labels,
@@ -183,7 +184,8 @@ export async function scoreShards(
               rows: outputs.map((views) => meanOfRows(views.map(softmax))),
               truth: metas.map(({ label }) => labels.indexOf(label ?? '')),
               samples,
-            },
+            };
+      },
       context: {
         model: manifest.name,
         task: 'shards',

@@ -21,7 +21,6 @@ import { streamOf } from './sampler.ts';
 import type { SharedFloats } from './shared-array.ts';
 import { openSamples } from './shards/read.ts';
 import { serve } from './threads.ts';
-import { soundFrames } from './voice-augment.ts';
 import type { VoiceSet } from './voices.ts';
 
 /** Everything a thread is started with; the arrays are shared, not copied. */
@@ -99,13 +98,15 @@ const [behind, silent] = [0, logFloor].map(
   (value) => normalizeAndPad({ frames: new Float32Array([value]), frameCount: 1, melBins: 1 }, 1)[0]!,
 );
 
+/** Frames that a sound as long as the clip fills: windows of 25 ms, 10 ms apart. */
+const whole = config.audio.frameCount - 2;
+
 /** A short sound's spectrogram moved to the middle of silence, as the page's clip and the voices of finetune-stills are. */
 function inSilence(mel: Float32Array): Float32Array {
   const { frameCount, melBins } = config.audio;
   let used = frameCount;
   while (used > 0 && mel.subarray((used - 1) * melBins, used * melBins).every((value) => value === behind))
     used--;
-  const whole = Math.min(soundFrames, frameCount);
   if (used >= whole) return mel;
   const moved = new Float32Array(mel.length).fill(silent!, 0, whole * melBins).fill(behind!, whole * melBins);
   moved.set(mel.subarray(0, used * melBins), Math.floor((whole - used) / 2) * melBins);

@@ -105,7 +105,7 @@ export async function evaluate(options: EvaluateOptions, say: Say, command = '')
     backend: backend.name,
     threads: backend.name === 'webgpu' ? 1 : options.threads,
   };
-  const read = (selection: Selection): Promise<Scored> => {
+  const open = (selection: Selection): Promise<Scored> => {
     if (options.data === undefined)
       return scoreMemory(options, selection, { folder: options.model, manifest }, reader, say);
     const shards = {
@@ -118,19 +118,24 @@ export async function evaluate(options: EvaluateOptions, say: Say, command = '')
     return scoreShards(shards, selection, manifest, reader, say);
   };
   const folds = options.folds ?? (options.fold === undefined ? null : [options.fold]);
-  const scored = await read({ split: options.split ?? null, folds, data: null });
+  const scored = await open({ split: options.split ?? null, folds, data: null });
   try {
-    const { predictions, context } = scored;
+    // Opened, and seen to be apart, before the long reading begins.
+    const source = held ? await calibrationOf(held, scored, open, say) : null;
+    const predictions = await scored.predict();
     const result =
       predictions.kind === 'dimensions'
-        ? evaluateDimensions(predictions, context)
-        : evaluateClasses(predictions, context, held ? await calibrationOf(held, scored, read, say) : null);
+        ? evaluateDimensions(predictions, scored.context)
+        : evaluateClasses(predictions, scored.context, source);
     print(result, say);
     if (options.json !== undefined) writeWhole(options.json, `${JSON.stringify(result, null, 2)}\n`);
     if (options.html !== undefined) {
       // Loaded only here: it brings the chart library along.
       const { evaluationReport } = await import('./report/evaluation-report.ts');
-      writeWhole(options.html, await evaluationReport(result, scored, command, options.pictures ?? 12));
+      writeWhole(
+        options.html,
+        await evaluationReport(result, scored, predictions, command, options.pictures ?? 12),
+      );
       say(`Report: ${options.html}`);
     }
     return result;
@@ -143,17 +148,21 @@ export async function evaluate(options: EvaluateOptions, say: Say, command = '')
 async function calibrationOf(
   selection: Selection,
   scored: Scored,
-  read: (selection: Selection) => Promise<Scored>,
+  open: (selection: Selection) => Promise<Scored>,
   say: Say,
 ): Promise<CalibrationSource> {
-  say(`Reading ${describeSelection(selection)}, for the temperature alone.`);
-  const held = await read(selection);
-  await held.close();
-  const { predictions } = held;
-  if (predictions.kind !== 'classes') throw new Error('internal: a temperature for dimensions');
-  const people = checkApart(scored.predictions.samples, predictions.samples);
-  const shared = people === 0 ? '' : ` (${String(people)} people are in both)`;
-  return { predictions, on: `${describeSelection(selection)}${shared}` };
+  const held = await open(selection);
+  try {
+    const people = checkApart(scored.samples, held.samples);
+    const shared = people === 0 ? '' : ` (${String(people)} people are in both)`;
+    const on = `${describeSelection(selection)}${shared}`;
+    say(`Reading ${on}, for the temperature alone.`);
+    const predictions = await held.predict();
+    if (predictions.kind !== 'classes') throw new Error('internal: a temperature for dimensions');
+    return { predictions, on };
+  } finally {
+    await held.close();
+  }
 }
 
 const percent = (value: number | null): string => (value === null ? '-' : (100 * value).toFixed(1));

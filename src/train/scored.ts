@@ -14,11 +14,13 @@ export interface SamplePicture {
   } | null;
 }
 
-/** Predictions, and where they come from. */
+/** Data that are ready to be read by a model. */
 export interface Scored {
-  readonly predictions: Predictions;
+  readonly samples: readonly ScoredSample[];
   readonly context: EvaluationContext;
-  /** Of the i-th prediction's sample. */
+  /** Reads them all: the long part. */
+  predict(): Promise<Predictions>;
+  /** Of the i-th sample. */
   picture(i: number): Promise<SamplePicture>;
   close(): Promise<void>;
 }

@@ -51,7 +51,7 @@ export function svgChart(option: EChartsOption, heightPx: number, label: string)
         // What only a live chart needs: hover styles and the links to its data.
         .replace(/<style\s*>[\s\S]*?<\/style>/g, '')
         .replace(/ (class|ecmeta_\w+|xmlns:xlink|baseProfile|version|pointer-events)="[^"]*"/g, '')
-        .replace(/font-family:\s*inherit;?/g, '')
+        .replace(/font-family:\s*(inherit|sans-serif);?/g, '')
         .replace(/font:\s*([\d.]+px) sans-serif/g, 'font-size:$1')
         .replace(/^<svg width="\d+" height="\d+"/, `<svg role="img" aria-label="${escapeHtml(label)}"`)
     );

@@ -167,8 +167,7 @@ function dimensionSections(evaluation: DimensionEvaluation, predictions: Predict
 }
 
 /** The samples that were read worst, with their pictures. */
-async function worstErrors(scored: Scored, most: number): Promise<string> {
-  const { predictions } = scored;
+async function worstErrors(scored: Scored, predictions: Predictions, most: number): Promise<string> {
   const errors = errorsOf(predictions);
   const wrong = Array.from(errors.keys()).filter(
     (i) => predictions.kind === 'dimensions' || argmax(predictions.rows[i] ?? []) !== predictions.truth[i],
@@ -247,6 +246,7 @@ function protocolSection(evaluation: Evaluation, command: string): string {
 export async function evaluationReport(
   evaluation: Evaluation,
   scored: Scored,
+  predictions: Predictions,
   command: string,
   pictures: number,
 ): Promise<string> {
@@ -269,15 +269,13 @@ export async function evaluationReport(
           ['MSE, mean', decimals(evaluation.scores.mse.mean), spread(intervals['mse'], decimals)],
         ]);
   const sections =
-    evaluation.kind === 'classes'
-      ? classSections(evaluation)
-      : dimensionSections(evaluation, scored.predictions);
+    evaluation.kind === 'classes' ? classSections(evaluation) : dimensionSections(evaluation, predictions);
   const body = [
     `<h1>${escapeHtml(title)}</h1><p class="soft">${n}; 95 % intervals below each score</p>`,
     cards,
     `<div class="grid">${sections}</div>`,
     groupSection(evaluation),
-    await worstErrors(scored, pictures),
+    await worstErrors(scored, predictions, pictures),
     protocolSection(evaluation, command),
   ];
   return htmlPage(title, body.join('\n'));

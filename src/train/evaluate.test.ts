@@ -1,0 +1,321 @@
+// evaluate on prepared samples, its report, and info: a made data set, a random model, a made run.
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { dispose } from '@tensorflow/tfjs-core';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { random } from '../base/random.ts';
+import { officialClipSpec } from '../clip/spec.ts';
+import { sizes } from '../model/config.ts';
+import { audioPatches, videoPatches } from '../model/embed.ts';
+import { parameterShapes } from '../model/params.ts';
+import { predict } from '../model/predict.ts';
+import { writeMadeSamples } from '../testing/made-samples.ts';
+import type { Manifest } from '../weights/manifest.ts';
+import { packWeights } from '../weights/pack.ts';
+import { startBackend } from './backend.ts';
+import { testViews } from './clip-views.ts';
+import { evaluate, evaluateCommand } from './evaluate.ts';
+import type { EvaluateOptions } from './evaluate.ts';
+import { scoreShards } from './evaluate-shards.ts';
+import type { ClassEvaluation, DimensionEvaluation } from './evaluation.ts';
+import { slotsOf, tensorsOf } from './flat-params.ts';
+import { info } from './info.ts';
+import { meanOfRows } from './metrics.ts';
+import { readModel } from './model-folder.ts';
+import { parseLog, sparkline, thin } from './run-curves.ts';
+import { parseSelection } from './scored.ts';
+import { openSamples } from './shards/read.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'evaluate-'));
+const data = join(root, 'data');
+const other = join(root, 'other');
+const silent = (): void => undefined;
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+/** A model of random weights. */
+async function writeModel(name: string, about: Partial<Manifest>): Promise<string> {
+  const labels = about.labels ?? ['sad', 'happy', 'angry'];
+  const config = { ...sizes.micro, classCount: labels.length };
+  const stream = random(11);
+  const tensors = Object.fromEntries(
+    parameterShapes(config).map(({ name: key, shape }) => {
+      const length = shape.reduce((a, b) => a * b, 1);
+      return [key, { shape, data: Float32Array.from({ length }, () => 0.2 * stream.normal()) }];
+    }),
+  );
+  const { files } = await packWeights(tensors, 'F32', {
+    name,
+    config,
+    labels,
+    clip: { ...officialClipSpec, frameCount: 4, cropPx: 32 },
+    missingModalities: true,
+    provenance: { command: 'none' },
+    ...about,
+  });
+  const folder = join(root, name);
+  mkdirSync(folder);
+  for (const { path, bytes } of files) writeFileSync(join(folder, path), bytes);
+  return folder;
+}
+
+let model: string;
+let strict: string;
+let regression: string;
+beforeAll(async () => {
+  await writeMadeSamples(data, { pairs: 16, faces: 3, voices: 4 });
+  await writeMadeSamples(other, { pairs: 8, corpus: 'other', frameCount: 8 });
+  model = await writeModel('classes', {});
+  strict = await writeModel('strict', { missingModalities: false, labels: ['sad', 'angry'] });
+  regression = await writeModel('regression', { labels: ['valence', 'arousal'], outputs: 'dimensions' });
+});
+
+const options = (more: Partial<EvaluateOptions>): EvaluateOptions => ({
+  model,
+  data: [data],
+  pairs: false,
+  seed: 1,
+  threads: 1,
+  align: 'as-is',
+  backend: 'wasm',
+  ...more,
+});
+const withoutPictures = (page: string): string => page.replace(/base64,[^"]*/g, '');
+const classes = async (more: Partial<EvaluateOptions>): Promise<ClassEvaluation> =>
+  (await evaluate(options(more), silent)) as ClassEvaluation;
+
+it('averages the probabilities of the official views', async () => {
+  const { manifest, flat } = await readModel(model);
+  const { config, clip } = manifest;
+  const shards = {
+    data: [data],
+    modality: 'both',
+    frameStep: 4,
+    shortSound: 'official',
+    rollSeed: null,
+  } as const;
+  const reader = { config, clip, params: flat, backend: 'wasm', threads: 1 } as const;
+  const everything = { split: null, folds: null, data: null };
+  const scored = await scoreShards(shards, everything, manifest, reader, silent);
+  const { rows } = await scored.predict();
+  expect(rows).toHaveLength(23);
+  await startBackend();
+  const params = tensorsOf(flat, slotsOf(parameterShapes(config)).slots);
+  const set = await openSamples([data]);
+  for (const i of [0, 5, 16, 20]) {
+    const views = await testViews(set, i, {
+      config,
+      color: clip.color,
+      bandLimitHz: null,
+      frameStep: 4,
+      augment: 'none',
+      roll: false,
+    });
+    const alone: number[][] = [];
+    for (const { frames, mel } of views) {
+      const patches = {
+        video: frames && videoPatches(frames, config),
+        audio: mel && audioPatches(mel, config),
+      };
+      const [row] = await predict(params, config, [patches]);
+      alone.push([...row!]);
+    }
+    meanOfRows(alone).forEach((p, c) => {
+      expect(rows[i]![c]).toBeCloseTo(p, 5);
+    });
+  }
+  const picture = await scored.picture(0);
+  expect(picture.face?.sidePx).toBe(32);
+  expect(picture.mel?.data).toHaveLength(picture.mel!.frames * picture.mel!.bins);
+  await set.close();
+  await scored.close();
+  dispose(params);
+
+  // Gains of sound move the probabilities; silence around sounds as long as a clip does not.
+  const other = { ...shards, shortSound: 'silence', modality: 'voice', rollSeed: 2 } as const;
+  const loud = await scoreShards(other, everything, manifest, reader, silent);
+  const again = await loud.predict();
+  expect(loud.context.dropped).toEqual({ 'no voice': 3 });
+  expect(again.rows).toHaveLength(20);
+  const quiet = await scoreShards({ ...other, rollSeed: null }, everything, manifest, reader, silent);
+  const soft = await quiet.predict();
+  expect(soft.rows[19]).toEqual(rows[22]);
+  expect(again.rows[19]).not.toEqual(rows[22]);
+}, 60_000);
+
+it('scores what was asked for and says what it left out', async () => {
+  const all = await classes({});
+  expect(all.n).toBe(23);
+  expect(all.missingLabels).toEqual(['angry']);
+  expect(all.intervalMethod).toMatchObject({ by: 'identity', clusters: 6 });
+  expect(all.groups.map(({ group, value }) => `${group} ${value}`)).toEqual(['sex female', 'sex male']);
+  expect(all.protocol).toContain('3 samples are read by their face alone');
+  const needy = await classes({ model: strict });
+  expect(needy.dropped).toEqual({
+    'label happy, which the model lacks': 12,
+    'no face, which the model needs': 2,
+    'no voice, which the model needs': 1,
+  });
+  expect(needy.n).toBe(8);
+}, 60_000);
+
+it('fits a temperature on other samples only', async () => {
+  await expect(classes({ calibrateOn: ['fold:2'] })).rejects.toThrow('that are scored');
+  await expect(classes({ fold: 1, calibrateOn: [`data:${data}`, 'fold:1'] })).rejects.toThrow(
+    'that are scored',
+  );
+  await expect(classes({ calibrateOn: ['half'] })).rejects.toThrow('wanted split:NAME');
+  await expect(evaluate(options({ model: regression, calibrateOn: ['fold:2'] }), silent)).rejects.toThrow(
+    'is for classes',
+  );
+  const elsewhere = await classes({ folds: [2], calibrateOn: [`data:${other}`] });
+  expect(elsewhere.n).toBe(11);
+  expect(elsewhere.calibration.fitted?.n).toBe(8);
+  expect(parseSelection(['fold:1', 'data:a:b', 'fold:3', 'split:test'])).toEqual({
+    split: 'test',
+    folds: [1, 3],
+    data: ['a:b'],
+  });
+}, 60_000);
+
+it('scores dimensions', async () => {
+  const json = join(root, 'regression.json');
+  const html = join(root, 'regression.html');
+  const result = (await evaluate(options({ model: regression, json, html }), silent)) as DimensionEvaluation;
+  expect(result.kind).toBe('dimensions');
+  expect(result.dimensions).toEqual(['valence', 'arousal']);
+  expect(result.scores.ccc.perDimension).toHaveLength(2);
+  expect(result.intervals['ccc arousal']).not.toBeNull();
+  expect(JSON.parse(readFileSync(json, 'utf8'))).toEqual(result);
+  const page = readFileSync(html, 'utf8');
+  expect(page.includes('Concordance of each dimension')).toBe(true);
+  expect(withoutPictures(page).match(/NaN|undefined/)).toBeNull();
+});
+
+it('writes a report that asks nothing of anyone', async () => {
+  const html = join(root, 'report.html');
+  const command = 'evaluate --model "<a & b>"';
+  const wish = options({ html, fold: 1, calibrateOn: ['fold:2'], pictures: 3 });
+  const told = (await evaluate(wish, silent, command)) as ClassEvaluation;
+  expect(told.calibration.fitted).toMatchObject({ on: 'fold 2 (6 people are in both)', n: 11 });
+  const whole = readFileSync(html, 'utf8');
+  const page = withoutPictures(whole);
+  expect(page.match(/NaN|undefined|Infinity/)).toBeNull();
+  expect(page.match(/(src|href)="(?!data:)/)).toBeNull();
+  expect(page.match(/url\((?!#)|@import|<script/)).toBeNull();
+  expect(page.replaceAll('http://www.w3.org/2000/svg', '').match(/https?:/)).toBeNull();
+  for (const words of [
+    'evaluate --model &quot;&lt;a &amp; b&gt;&quot;',
+    'prefers-color-scheme:dark',
+    'at temperature',
+  ])
+    expect(page.includes(words), words).toBe(true);
+  for (const heading of ['Confusion', 'Recall of each label', 'Reliability', 'By group', 'Worst errors'])
+    expect(page.includes(`<h2>${heading}</h2>`), heading).toBe(true);
+  expect(whole.match(/data:image\/jpeg;base64,\/9j/g)?.length).toBeGreaterThan(0);
+  expect(whole.match(/data:image\/png;base64,iVBOR/g)?.length).toBeGreaterThan(0);
+  // Every element that is opened is closed, in the charts too.
+  for (const tag of ['svg', 'g', 'text', 'section', 'figure', 'div', 'dl', 'table', 'details']) {
+    const opened = page.match(new RegExp(`<${tag}[ >]`, 'g'))?.length ?? 0;
+    expect(page.match(new RegExp(`</${tag}>`, 'g'))?.length ?? 0, tag).toBe(opened);
+  }
+});
+
+it('explains wrong wishes', async () => {
+  await expect(classes({ fold: 9 })).rejects.toThrow('the folds 1, 2');
+  await expect(classes({ split: 'test' })).rejects.toThrow('the splits none');
+  await expect(classes({ fold: 1, folds: [2] })).rejects.toThrow('give one of them');
+  await expect(classes({ faces: root })).rejects.toThrow('one at a time');
+  await expect(classes({ data: [root] })).rejects.toThrow('holds no shard');
+  const { data: none, ...rest } = options({});
+  expect(none).toEqual([data]);
+  await expect(evaluate({ ...rest, voices: root, modality: 'voice' }, silent)).rejects.toThrow(
+    'is for --data',
+  );
+  const help = evaluateCommand(silent).helpInformation();
+  for (const option of ['--calibrate-on', '--html', '--modality', '--folds']) expect(help).toContain(option);
+});
+
+const log = [
+  {
+    time: '2026-01-01T00:00:00Z',
+    event: 'start',
+    step: 0,
+    steps: 4,
+    threads: 1,
+    parameters: 7,
+    backend: 'x',
+  },
+  { event: 'step', step: 1, loss: 4, learningRate: 0.1, gradientNorm: 2, stepMs: 5, minutes: 0.1 },
+  { event: 'step', step: 2, loss: 3, learningRate: 0.2, gradientNorm: 1, stepMs: 5, minutes: 0.2 },
+  { event: 'validation', step: 2, uar: 0.5 },
+  { event: 'start', step: 1, steps: 4, threads: 1, parameters: 7, backend: 'x' },
+  { event: 'step', step: 2, loss: 3.5, learningRate: 0.2, gradientNorm: 1, stepMs: 5, minutes: 0.3 },
+  { time: '2026-01-01T00:01:00Z', event: 'validation', step: 3, uar: 0.25, skipped: null },
+];
+
+it('reads a run’s log, resumed and cut', () => {
+  const text = `${log.map((line) => JSON.stringify(line)).join('\n')}\n{"event":"step","st`;
+  const curves = parseLog(text);
+  expect(curves.steps).toEqual([
+    { name: 'loss', steps: [1, 2], values: [4, 3.5] },
+    { name: 'learningRate', steps: [1, 2], values: [0.1, 0.2] },
+    { name: 'gradientNorm', steps: [1, 2], values: [2, 1] },
+  ]);
+  expect(curves.validation).toEqual([{ name: 'uar', steps: [2, 3], values: [0.5, 0.25] }]);
+  expect(curves).toMatchObject({ sessions: 2, plannedSteps: 4, badLines: 1, begun: '2026-01-01T00:00:00Z' });
+  expect(sparkline([0, 1, 2, 7], 10)).toBe('▁▂▃█');
+  expect(sparkline([3, 3], 10)).toBe('▄▄');
+  const thinned = thin({ name: 'x', steps: [1, 2, 3, 4, 5, 6], values: [1, 3, 5, 7, 9, 11] }, 3);
+  expect(thinned).toEqual({ name: 'x', steps: [1.5, 3.5, 5.5], values: [2, 6, 10] });
+});
+
+it('tells what a path is', async () => {
+  const run = join(root, 'runs', 'one');
+  mkdirSync(run, { recursive: true });
+  writeFileSync(join(run, 'log.jsonl'), log.map((line) => `${JSON.stringify(line)}\n`).join(''));
+  const said: string[] = [];
+  const say = (line: string): void => void said.push(line);
+  const plain = { json: false, curves: true };
+  const ofRun = await info(run, plain, say);
+  expect(ofRun).toMatchObject({
+    kind: 'run',
+    steps: 2,
+    plannedSteps: 4,
+    best: { uar: { value: 0.5, step: 2 } },
+  });
+  expect(said.join('\n')).toContain('█▁');
+  const page = readFileSync(join(run, 'curves.html'), 'utf8');
+  for (const heading of ['Loss', 'Validation scores', 'Learning rate', 'Gradient norm'])
+    expect(page.includes(`<h2>${heading}</h2>`), heading).toBe(true);
+  expect(page.match(/NaN|undefined/)).toBeNull();
+  expect(await info(join(root, 'runs'), { json: false, curves: false }, silent)).toMatchObject({
+    kind: 'runs',
+    runs: [{ path: run }],
+  });
+
+  const ofModel = await info(model, plain, silent);
+  expect(ofModel).toMatchObject({
+    kind: 'model',
+    trained: 'finetune',
+    about: { labels: ['sad', 'happy', 'angry'] },
+  });
+  const ofFile = await info(join(model, 'model.safetensors'), plain, silent);
+  expect(ofFile).toMatchObject({ kind: 'weights' });
+
+  const printed: string[] = [];
+  const shards = await info(data, { json: true, curves: false }, (line) => void printed.push(line));
+  expect(printed).toHaveLength(1);
+  expect(JSON.parse(printed[0]!)).toEqual(shards);
+  expect(shards).toMatchObject({
+    kind: 'samples',
+    samples: 23,
+    withFace: 19,
+    withSound: 20,
+    identities: 6,
+    counts: { label: { happy: 12, sad: 11 }, fold: { 1: 12, 2: 11 }, split: { none: 23 } },
+  });
+  await expect(info(join(root, 'nowhere'), plain, silent)).rejects.toThrow('does not exist');
+  mkdirSync(join(root, 'empty'));
+  await expect(info(join(root, 'empty'), plain, silent)).rejects.toThrow('holds nothing');
+});
