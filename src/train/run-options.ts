@@ -199,9 +199,10 @@ export function addCommonOptions(command: Command, kind: Preset['command']): Com
     )
     .option(
       '--recompute',
-      'compute blocks again in the backward pass: a fraction of the memory for a third more time',
+      'compute blocks again in the backward pass: a fraction of the memory for a little more time; preset',
       false,
     )
+    .option('--no-recompute', 'keep them')
     .option('--seed <number>', 'decides everything random, 0 to 2147483648; preset', whole(0, 2 ** 31), 0)
     .option('--threads <count>', 'worker threads, 1 to 64', whole(1, 64), Math.min(2, availableParallelism()))
     .addOption(backendOption())

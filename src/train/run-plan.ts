@@ -72,9 +72,9 @@ export function trainerOptionsOf(
 }
 
 /**
- * Memory of a run on the CPU, bytes: parameters with two moments, average and each thread's gradients and copy; and what a
- * thread keeps of a part's blocks for the backward pass, about 20 numbers a token, block and channel (measured on tiny:
- * 240 MB a sample; with recomputation a block's input and one block's inside).
+ * Memory of a run on the CPU, bytes: parameters with two moments, average and each thread's gradients; in each thread a
+ * copy of the parameters and either their gradients or what a part's blocks keep for the backward pass, about 20 numbers a
+ * token, block and channel, whichever is more (base, measured: 867 MB at one sample; recomputed 725 MB, 935 MB at four).
  */
 export function memoryBytes(
   config: EncoderConfig,
@@ -87,10 +87,11 @@ export function memoryBytes(
   const tokens = tokenCount(config, 'video') * visible.video + tokenCount(config, 'audio') * visible.audio;
   const perBlock = 20 * tokens * width;
   const blocks = encoderDepth + 1.5 * fusionDepth;
-  const kept = options.recompute ? blocks * tokens * width + perBlock : blocks * perBlock;
+  const kept = options.recompute ? blocks * tokens * width : blocks * perBlock;
+  const { partSize } = options;
   return {
     parameters: 4 * parameterCount * (4 + threads),
-    thread: 4 * (2 * parameterCount + options.partSize * kept),
+    thread: 4 * (parameterCount + Math.max(parameterCount, partSize * kept) + partSize * perBlock),
   };
 }
 
@@ -117,6 +118,9 @@ export async function measureRate(): Promise<number> {
   // Attention, norms and the optimizer run slower than a large product: about 0.8 of it on tiny.
   return (0.8 * count * rows * width * width) / seconds;
 }
+
+/** WebAssembly's memory of 32-bit addresses. */
+const heapBytes = 2 ** 32;
 
 const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(0)} MB`;
 
@@ -162,7 +166,10 @@ export function planLines<T extends CommonOptions>(
     `steps: ${String(steps.steps)} (${String(steps.stepsPerEpoch)} an epoch of ${String(options.batch)} samples, ${String(steps.warmupSteps)} of warm-up); ` +
       `${String(steps.threads)} threads, each ${String(steps.partsPerThread)} parts of ${String(options.partSize)} a step`,
     `parameters: ${String(parameterCount)}; a clip's forward pass: ${(multiplyAdds / 1e9).toFixed(2)} G multiply-adds`,
-    `memory, roughly: ${megabytes(memory.parameters + steps.threads * memory.thread)} (parameters and optimizer ${megabytes(memory.parameters)}, each thread ${megabytes(memory.thread)}; a thread's heap ends at 4295 MB)`,
+    `memory, roughly: ${megabytes(memory.parameters + steps.threads * memory.thread)} (parameters and optimizer ${megabytes(memory.parameters)}, each thread ${megabytes(memory.thread)})` +
+      (memory.thread > heapBytes && rate !== null
+        ? `; more than a thread's ${megabytes(heapBytes)}: choose a smaller --part-size, or --recompute`
+        : ''),
     seconds === null
       ? 'time: not estimated on a GPU; the first steps tell'
       : `time, roughly: ${seconds.toFixed(1)} s a step, ${duration(seconds * steps.steps)} in all at ${((2 * (rate ?? 0)) / 1e9).toFixed(0)} GFLOP/s a thread, measured now (decoding not counted)`,
