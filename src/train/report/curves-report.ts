@@ -33,6 +33,7 @@ function curveChart(curves: readonly Curve[], label: string): string {
         nameLocation: 'middle',
         nameGap: 22,
         splitNumber: 4,
+        axisLabel: { ...axisStyle.axisLabel, showMaxLabel: false },
       },
       yAxis: {
         ...axisStyle,

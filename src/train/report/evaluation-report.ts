@@ -68,7 +68,7 @@ function groupSection(evaluation: Evaluation): string {
       return `<div><h3>${escapeHtml(name)}</h3>${figure(chart, '')}${details('Numbers', numbers)}</div>`;
     })
     .join('');
-  const caption = `${percentual ? 'UAR' : 'Mean CCC'} of each group, samples in brackets; the dashed line is the score of all. A group may lack labels, and is then scored on those it has. Groups of fewer than ${String(leastClusters)} people have no interval.`;
+  const caption = `${percentual ? 'UAR' : 'Mean CCC'} of each group, samples in brackets; the dashed line is the score of all.${percentual ? ' A group may lack labels, and is then scored on those it has.' : ''} Groups of fewer than ${String(leastClusters)} people have no interval.`;
   return section('By group', `<p class="soft">${caption}</p><div class="inner">${figures}</div>`);
 }
 

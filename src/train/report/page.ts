@@ -28,7 +28,7 @@ dd small{display:block;font-size:.85rem;font-weight:400;color:var(--soft)}
 th,td{padding:3px 10px 3px 0;text-align:right;border-bottom:1px solid var(--grid);white-space:nowrap}
 th:first-child,td:first-child{text-align:left}th{color:var(--soft);font-weight:500}
 summary{cursor:pointer;color:var(--soft);margin-top:8px}
-.inner{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,300px),1fr));gap:14px}h3{font-size:.95rem;font-weight:600;margin:0}
+.inner{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,300px),1fr));gap:14px}h3{font-size:.95rem;font-weight:600;margin:0}
 .errors{display:grid;grid-template-columns:repeat(auto-fill,minmax(132px,1fr));gap:14px}
 .errors img{display:block;width:100%;height:auto;border-radius:6px;margin-bottom:4px;background:var(--grid)}
 .errors figcaption{overflow-wrap:anywhere;font-size:.82rem}.errors b{color:var(--ink)}

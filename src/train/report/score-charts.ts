@@ -86,7 +86,7 @@ export interface ScoreRow {
 
 /**
  * Scores as dots with whiskers, one below the other.
- * @param percent values are shares, told in percent
+ * @param percent values are shares, told in percent; else correlations, at most 1
  * @param reference a value of all samples, drawn as an upright line
  */
 export function scoreChart(
@@ -94,9 +94,9 @@ export function scoreChart(
   options: { readonly percent: boolean; readonly reference: number | null; readonly axis: string },
 ): string {
   const factor = options.percent ? 100 : 1;
-  const reach = rows.flatMap(({ value, interval }) => [value ?? 0, interval?.low ?? 0, interval?.high ?? 0]);
+  const reach = rows.flatMap(({ value, interval }) => [value ?? 0, interval?.low ?? 0]);
   const least = Math.min(0, ...reach) * factor;
-  const most = options.percent ? 100 : Math.max(...reach, 0.01) * factor;
+  const most = factor;
   const bars: CustomSeriesOption = {
     type: 'custom',
     data: rows.map(({ value, interval }, i) => [
@@ -271,7 +271,14 @@ export function scatterChart(name: string, points: readonly (readonly [number, n
   const values = points.flat();
   const least = Math.floor(Math.min(...values) * 10) / 10;
   const most = Math.ceil(Math.max(...values) * 10) / 10;
-  const axis = { ...axisStyle, type: 'value' as const, min: least, max: most };
+  const axis = {
+    ...axisStyle,
+    type: 'value' as const,
+    min: least,
+    max: most,
+    // The ends are no round numbers, and stand close to one.
+    axisLabel: { ...axisStyle.axisLabel, showMinLabel: false, showMaxLabel: false },
+  };
   return svgChart(
     {
       grid: { left: 48, right: 14, top: 10, bottom: 40 },
