@@ -1,5 +1,5 @@
 // The built page and its server: `npm start`, `analyze` and face finding show exactly the same thing.
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -20,6 +20,20 @@ function newestChangeMs(path: string): number {
   return Math.max(0, ...readdirSync(path).map((name) => newestChangeMs(join(path, name))));
 }
 
+/** Puts `draft` in the place of `folder`; where another process does the same at this moment, one of the two stays. */
+function replaceFolder(folder: string, draft: string, old: string): void {
+  try {
+    renameSync(folder, old);
+  } catch {
+    // There was none, or the other has just moved it away.
+  }
+  try {
+    renameSync(draft, folder);
+  } catch (error) {
+    if (!existsSync(folder)) throw error;
+  }
+}
+
 /** Builds `dist/` unless it is newer than everything it is made from. An installed package brings it along. */
 export async function buildIfNeeded(): Promise<void> {
   if (!isCheckout) return;
@@ -28,7 +42,20 @@ export async function buildIfNeeded(): Promise<void> {
   if (builtMs > Math.max(...inputs.map((input) => newestChangeMs(join(packageRoot, input))))) return;
   console.error('Building the page ...');
   const { build } = await import('vite');
-  await build({ root: packageRoot, configFile: join(packageRoot, 'vite.config.ts'), logLevel: 'warn' });
+  // Beside it, then moved: another command may be reading it, or building it too.
+  const draft = join(packageRoot, 'build', `page-${String(process.pid)}`);
+  const old = `${draft}-old`;
+  try {
+    await build({
+      root: packageRoot,
+      configFile: join(packageRoot, 'vite.config.ts'),
+      logLevel: 'warn',
+      build: { outDir: draft },
+    });
+    replaceFolder(pageFolder, draft, old);
+  } finally {
+    for (const folder of [draft, old]) rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 export interface PageServer {
