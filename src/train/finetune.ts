@@ -10,8 +10,9 @@ import type { HicmaeConfig } from '../model/config.ts';
 import { finetuneMultiplyAdds } from '../model/multiply-adds.ts';
 import { parameterCount, parameterGroups, parameterShapes } from '../model/params.ts';
 import { startBackend } from './backend.ts';
-import { writeWhole } from './cache.ts';
 import { clipsCommandLine } from './command-line.ts';
+import { sayFolds, testFold } from './folds.ts';
+import type { FoldTest } from './folds.ts';
 import { initialFinetune } from './initial.ts';
 import { argmax, scoreClassification, scoreRegression } from './metrics.ts';
 import { number, whole } from './options.ts';
@@ -239,7 +240,7 @@ export async function finetune(
   }
   if (fold !== undefined)
     throw new Problem('unsupported-file', '--fold and --folds are both given: wanted one of them.');
-  const ends: Record<string, TrainingEnd['best']> = {};
+  const tests: FoldTest[] = [];
   for (const one of folds) {
     const run = join(out, `fold-${String(one)}`);
     say(`fold ${String(one)}`);
@@ -247,17 +248,11 @@ export async function finetune(
     const began = existsSync(join(run, 'log.jsonl'));
     const own = { ...resolved, options: { ...options, resume: resume && began } };
     const end = await finetuneOnce(own, one, run, say, stopping);
-    if (end === null) continue;
-    ends[String(one)] = end.best;
+    if (end === null) return;
     if (end.why === 'stopped') return;
+    tests.push(...(await testFold(run, one, options, say)));
   }
-  const scores = Object.values(ends).flatMap((best) => (best === null ? [] : [best.score]));
-  if (scores.length === 0) return;
-  const mean = scores.reduce((a, b) => a + b, 0) / scores.length;
-  writeWhole(join(out, 'folds.json'), `${JSON.stringify({ best: ends, mean }, null, 2)}\n`);
-  say(
-    `best ${options.task === 'classes' ? 'accuracy' : 'concordance'}, mean of ${String(scores.length)} folds: ${mean.toFixed(4)} (chosen on the folds themselves, as the official code does; evaluate scores the last epoch too)`,
-  );
+  sayFolds(out, tests, say);
 }
 
 /** `balanced`, `none`, or `happy=1,fear=2.5`. */
