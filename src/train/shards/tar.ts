@@ -126,7 +126,7 @@ export function readTarIndex(path: string): Member[] {
       if (readSync(file, block, 0, blockBytes, at) < blockBytes) {
         throw cutShort(path, `it ends at byte ${String(total)} without the closing blocks of a tar archive`);
       }
-      if (block.every((byte) => byte === 0)) return members;
+      if (block[0] === 0 && block.every((byte) => byte === 0)) return members;
       if (numberIn(block, 148, 8) !== checksum(block)) {
         throw cutShort(path, `there is no tar header at byte ${String(at)}, where one was wanted`);
       }
