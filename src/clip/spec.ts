@@ -23,6 +23,11 @@ export interface ClipSpec {
    * tells of emotion but microphones differ. null leaves sound as it is.
    */
   readonly speechLevelDb: number | null;
+  /**
+   * What training and scoring do with a recording shorter than soundMs: `official`, zero rows behind its spectrogram;
+   * `silence`, the recording in the middle of silence, which is what a live clip of the same would be.
+   */
+  readonly shortSound: 'official' | 'silence';
 }
 
 /** The official HiCMAE clip: 16 frames, 4 of 25 fps apart; 2.56 s of 16 kHz sound. */
@@ -35,6 +40,7 @@ export const officialClipSpec: ClipSpec = {
   soundMs: 2560,
   bandLimitHz: null,
   speechLevelDb: null,
+  shortSound: 'official',
 };
 
 /** One clip. An absent modality is null: no face was seen, or no voice was heard. At least one is present. */

@@ -15,6 +15,7 @@ const spec: ClipSpec = {
   soundMs: 2560,
   bandLimitHz: null,
   speechLevelDb: null,
+  shortSound: 'official',
 };
 
 /** A promise and the ways to settle it. */

@@ -25,8 +25,7 @@ import { applyOperation, drawOperations, officialRandAugment } from './augment/r
 import type { RandAugment } from './augment/rand-augment.ts';
 import { cropAndResize, drawWindow, officialResizedCrop } from './augment/resized-crop.ts';
 import type { ResizedCrop } from './augment/resized-crop.ts';
-import { augmentSound, maskMel } from './augment/sound.ts';
-import type { SoundAugmentation } from './augment/sound.ts';
+import { augmentSound, maskMel, mildSound } from './augment/sound.ts';
 import type { SampleSet } from './sample.ts';
 
 /** What one view of a sample is fed as; null: the sample lacks it. */
@@ -46,7 +45,7 @@ export interface PictureAugmentation {
   readonly erasing: Erasing;
 }
 
-export const officialPicture: PictureAugmentation = {
+const officialPicture: PictureAugmentation = {
   operations: officialRandAugment,
   crop: officialResizedCrop,
   mirror: 0.5,
@@ -54,7 +53,7 @@ export const officialPicture: PictureAugmentation = {
 };
 
 /** Milder, for our own small models of faces of few pixels: no inverted colors, and most of the face stays in view. */
-export const mildPicture: PictureAugmentation = {
+const mildPicture: PictureAugmentation = {
   operations: {
     count: 2,
     probability: 0.5,
@@ -86,15 +85,14 @@ export interface ViewOptions {
   readonly frameStep: number;
   /**
    * `official`: RandAugment, resized crop, mirroring and erasing in training, the multi-scale crop in pre-training;
+   * `mild`: our own, smaller changes of frames, and of sound, which the official code leaves as it is;
    * `none`: the same random frames unchanged (the official validation).
    */
-  readonly augment: 'official' | 'none';
+  readonly augment: 'official' | 'mild' | 'none';
+  /** See ClipSpec. */
+  readonly shortSound: 'official' | 'silence';
   /** The sound times a draw of Beta(10, 10) + 0.5: the official "roll", which never rolls. */
   readonly roll: boolean;
-  /** What `augment: official` does to frames in training; the official unless told. */
-  readonly picture?: PictureAugmentation;
-  /** What `augment: official` does to sound in training and pre-training; nothing unless told, as officially. */
-  readonly sound?: SoundAugmentation;
   /** The parts to make; both unless told. */
   readonly parts?: 'both' | 'picture' | 'sound';
 }
@@ -113,6 +111,14 @@ function orWindow(range: SampleRange | null, window: SampleRange): SampleRange {
   return range !== null && range[1] - range[0] > 1024 ? range : window;
 }
 
+/** A short sound in the middle of silence, `length` samples in all. */
+function inSilence(samples: Float32Array, length: number): Float32Array {
+  if (samples.length >= length) return samples;
+  const whole = new Float32Array(length);
+  whole.set(samples, Math.floor((length - samples.length) / 2));
+  return whole;
+}
+
 /** @param stream null: as it is, but for the gain */
 function soundView(
   sound: Float32Array,
@@ -122,9 +128,10 @@ function soundView(
   stream: Random | null,
 ): Float32Array {
   const { frameCount, melBins } = options.config.audio;
-  const change = stream !== null && options.augment === 'official' ? options.sound : undefined;
+  const change = stream !== null && options.augment === 'mild' ? mildSound : null;
   let samples = change && stream ? augmentSound(sound, range, change, stream) : sound.subarray(...range);
   if (gain !== 1) samples = samples.map((x) => x * gain);
+  if (options.shortSound === 'silence') samples = inSilence(samples, windowSamples(options));
   const mel = logMel(samples, { bandLimitHz: options.bandLimitHz, frameCount, melBins });
   if (change && stream) maskMel(mel, melBins, change, stream);
   return mel;
@@ -159,7 +166,7 @@ function stack(frames: ReadonlyMap<number, Uint8ClampedArray>, which: readonly n
 /** RandAugment, normalization, resized crop, mirroring, erasing: in this order. */
 function augmentFrames(data: Uint8ClampedArray, options: ViewOptions, stream: Random): Float32Array {
   const { cropPx } = options.config.video;
-  const { operations, crop, mirror, erasing } = options.picture ?? officialPicture;
+  const { operations, crop, mirror, erasing } = options.augment === 'mild' ? mildPicture : officialPicture;
   const all = pictures(data, cropPx, cropPx);
   for (const operation of drawOperations(stream, operations)) applyOperation(all, operation);
   const window = drawWindow(stream, cropPx, crop);
@@ -200,7 +207,7 @@ export async function trainingView(
   if (span !== null && wants(options, 'picture')) {
     const data = stack(await loadFrames(set, i, span.frames, options), span.frames);
     frames =
-      options.augment === 'official'
+      options.augment !== 'none'
         ? augmentFrames(data, options, stream)
         : normalizeFrames(data, options.color);
   }
@@ -238,7 +245,7 @@ export async function pretrainingView(
   let frames: Float32Array | null = null;
   if (span !== null && wants(options, 'picture')) {
     let loaded = await loadFrames(set, i, span.frames, options);
-    if (options.augment === 'official') {
+    if (options.augment !== 'none') {
       const window = drawMultiScaleWindow(stream, cropPx);
       loaded = new Map([...loaded].map(([number, frame]) => [number, cropPicture(frame, cropPx, window)]));
     }

@@ -24,7 +24,7 @@ export interface ClipsOptions {
   /** Samples of a step, and of a part. */
   readonly batch: number;
   readonly partSize: number;
-  readonly augment: 'official' | 'none';
+  readonly augment: ViewOptions['augment'];
   /** Mixup or cutmix of every part's faces, as the official classification recipes; else neither. */
   readonly mix: boolean;
   readonly dropPath: number;
@@ -43,6 +43,7 @@ export interface ClipsTaskData {
   readonly color: FrameColor;
   readonly bandLimitHz: number | null;
   readonly frameStep: number;
+  readonly shortSound: ViewOptions['shortSound'];
   /** Samples that are trained on, and looked at, by their number in the folders. */
   readonly trained: SharedInts;
   readonly validated: SharedInts;
@@ -108,6 +109,7 @@ export async function clipsTask(data: ClipsTaskData): Promise<RunTask> {
     color: data.color,
     bandLimitHz: data.bandLimitHz,
     frameStep: data.frameStep,
+    shortSound: data.shortSound,
     roll: true,
   };
   const group = (name: Group['name'], items: readonly View[], frames: readonly Float32Array[]): Group => ({

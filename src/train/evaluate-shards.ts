@@ -19,7 +19,6 @@ export interface ShardOptions {
   readonly data: readonly string[];
   readonly modality: ModalityOption;
   readonly frameStep: number | null;
-  readonly shortSound: 'official' | 'silence';
   /** Seed of the official random gain; null: none. */
   readonly rollSeed: number | null;
 }
@@ -87,7 +86,8 @@ function choose(set: SampleSet, selection: Selection, manifest: Manifest, modali
 }
 
 function protocolOf(options: ShardOptions, manifest: Manifest, metas: readonly SampleMeta[]): string {
-  const { modality, frameStep, shortSound, rollSeed } = options;
+  const { modality, frameStep, rollSeed } = options;
+  const { shortSound } = manifest.clip;
   const clipSamples = manifest.clip.soundMs * 16;
   const shorter = metas.filter(({ sampleCount }) => sampleCount > 0 && sampleCount < clipSamples).length;
   const outputs = manifest.outputs === 'dimensions' ? 'values' : 'probabilities';
@@ -111,7 +111,7 @@ function protocolOf(options: ShardOptions, manifest: Manifest, metas: readonly S
     ...(modality === 'face' || shorter === 0
       ? []
       : [
-          `${String(shorter)} sounds are shorter than ${String(manifest.clip.soundMs / 1000)} s: ${shortSound === 'official' ? 'zeros stand behind their spectrogram, as official (models trained with silence around short sounds want --short-sound silence)' : 'they stand in the middle of digital silence'}`,
+          `${String(shorter)} sounds are shorter than ${String(manifest.clip.soundMs / 1000)} s: ${shortSound === 'official' ? 'zeros stand behind their spectrogram, as official and in this model’s training' : 'they stand in the middle of digital silence'}`,
         ]),
     ...alone,
   ]
@@ -155,8 +155,8 @@ export async function scoreShards(
   const set = await openSamples(folders);
   try {
     const { ids, dropped } = choose(set, selection, manifest, options.modality);
-    const { frameStep, shortSound, rollSeed } = options;
-    const source = { folders, frameStep, shortSound, rollSeed };
+    const { frameStep, rollSeed } = options;
+    const source = { folders, frameStep, rollSeed };
     const metas = ids.map((i) => set.samples[i]!);
     const samples = metas.map((meta): ScoredSample => {
       const name = `${meta.corpus}/${meta.key}`;
@@ -200,7 +200,6 @@ export async function scoreShards(
           folds: selection.folds?.join(', ') ?? null,
           modality: options.modality,
           frameStep,
-          shortSound,
           roll: rollSeed,
         },
       },

@@ -82,7 +82,6 @@ export async function readItems(
     voices: sets.voices,
     folders: [],
     frameStep: null,
-    shortSound: 'official',
     rollSeed: null,
   } as const;
   const replies = await withThreads(reader, rest, (threads) =>
@@ -107,7 +106,7 @@ export async function readItems(
  */
 export async function readSamples(
   reader: Reader,
-  source: Pick<EvaluateThreadData, 'folders' | 'frameStep' | 'shortSound' | 'rollSeed'>,
+  source: Pick<EvaluateThreadData, 'folders' | 'frameStep' | 'rollSeed'>,
   ids: readonly number[],
   parts: 'both' | 'picture' | 'sound',
   onDone: OnDone,

@@ -1,7 +1,6 @@
 // A thread that reads a model's outputs for `evaluate`: of faces and voices in memory, or of prepared samples.
 import { workerData } from 'node:worker_threads';
 import { dispose } from '@tensorflow/tfjs-core';
-import { logFloor, normalizeAndPad } from '../clip/log-mel.ts';
 import type { ClipSpec } from '../clip/spec.ts';
 import type { HicmaeConfig } from '../model/config.ts';
 import { tokenCount } from '../model/embed.ts';
@@ -36,8 +35,6 @@ export interface EvaluateThreadData {
   readonly folders: readonly string[];
   /** Recording frames from one frame of a clip to the next; null: by the sample's frame rate and the model's interval. */
   readonly frameStep: number | null;
-  /** A sound shorter than a clip: zeros behind its log-mel (official), or in the middle of digital silence. */
-  readonly shortSound: 'official' | 'silence';
   /** Seed of the sound's gains, as the official code draws them in testing too; null: gain 1. */
   readonly rollSeed: number | null;
 }
@@ -93,26 +90,6 @@ async function outputsOf(weights: Params, views: readonly View[]): Promise<numbe
   }
 }
 
-// What a row of a spectrogram holds behind the sound's end, and in silence; two rows of a whole clip stay so (voice-augment.ts).
-const [behind, silent] = [0, logFloor].map(
-  (value) => normalizeAndPad({ frames: new Float32Array([value]), frameCount: 1, melBins: 1 }, 1)[0]!,
-);
-
-/** Frames that a sound as long as the clip fills: windows of 25 ms, 10 ms apart. */
-const whole = config.audio.frameCount - 2;
-
-/** A short sound's spectrogram moved to the middle of silence, as the page's clip and the voices of finetune-stills are. */
-function inSilence(mel: Float32Array): Float32Array {
-  const { frameCount, melBins } = config.audio;
-  let used = frameCount;
-  while (used > 0 && mel.subarray((used - 1) * melBins, used * melBins).every((value) => value === behind))
-    used--;
-  if (used >= whole) return mel;
-  const moved = new Float32Array(mel.length).fill(silent!, 0, whole * melBins).fill(behind!, whole * melBins);
-  moved.set(mel.subarray(0, used * melBins), Math.floor((whole - used) / 2) * melBins);
-  return moved;
-}
-
 async function readSamples(
   weights: Params,
   ids: readonly number[],
@@ -126,14 +103,14 @@ async function readSamples(
       color: clip.color,
       bandLimitHz: clip.bandLimitHz,
       frameStep: frameStepOf(set.samples[id]?.frameRateHz ?? 0),
+      shortSound: clip.shortSound,
       augment: 'none',
       roll: data.rollSeed !== null,
       parts,
     } as const;
     const stream = data.rollSeed === null ? null : streamOf(data.rollSeed, id, 3);
     for (const { frames, mel } of await testViews(set, id, options, stream)) {
-      const heard = mel && data.shortSound === 'silence' ? inSilence(mel) : mel;
-      views.push({ sample: k, view: { frames, mel: heard } });
+      views.push({ sample: k, view: { frames, mel } });
     }
   }
   const outputs: number[][][] = ids.map(() => []);

@@ -34,7 +34,6 @@ export interface EvaluateOptions {
   /** Of prepared samples; default by the recording's frame rate. */
   readonly frameStep?: number;
   /** Of prepared samples; default official. */
-  readonly shortSound?: 'official' | 'silence';
   /** The official random gain in testing. */
   readonly roll?: boolean;
   /** See parseSelection. */
@@ -61,11 +60,10 @@ function checkOptions(options: EvaluateOptions): void {
     const shardsOnly = {
       modality: options.modality,
       'frame-step': options.frameStep,
-      'short-sound': options.shortSound,
       roll: options.roll,
     };
     for (const [name, value] of Object.entries(shardsOnly)) {
-      if (value !== undefined && value !== false && value !== 'both' && value !== 'official')
+      if (value !== undefined && value !== false && value !== 'both')
         throw new Problem(
           'unsupported-file',
           `--${name} is for --data; --faces and --voices say what is read.`,
@@ -112,7 +110,6 @@ export async function evaluate(options: EvaluateOptions, say: Say, command = '')
       data: options.data,
       modality: options.modality ?? 'both',
       frameStep: options.frameStep ?? null,
-      shortSound: options.shortSound ?? 'official',
       rollSeed: options.roll === true ? options.seed : null,
     };
     return scoreShards(shards, selection, manifest, reader, say);
@@ -268,14 +265,6 @@ export function evaluateCommand(say: Say): Command {
       '--frame-step <frames>',
       "with --data: frames of the recording from one frame of a clip to the next, 1 to 1000; officially 4, Werewolf-XL 3 (default: by the model's clip and the recording's frame rate)",
       whole(1, 1000),
-    )
-    .addOption(
-      new Option(
-        '--short-sound <how>',
-        "with --data: a sound shorter than the model's clip has zeros behind its spectrogram (official), or stands in the middle of digital silence, as finetune-stills trains",
-      )
-        .choices(['official', 'silence'])
-        .default('official'),
     )
     .option(
       '--roll',

@@ -64,6 +64,7 @@ function clipSpecOf(config: HicmaeConfig): ClipSpec {
     frameIntervalMs: spanMs / frameCount,
     color: 'gray-standardized',
     bandLimitHz: 5400,
+    shortSound: 'silence',
     // Mean of capture/voice.ts's speechLevelDb over every 37th clip of CREMA-D's folds 2 to 5, measured once by hand.
     speechLevelDb: -28.8,
   };

@@ -65,6 +65,7 @@ function clipSpecOf(options: FinetuneOptions, { video }: HicmaeConfig): ClipSpec
     frameIntervalMs: options.frameStep * 40,
     color: options.color,
     bandLimitHz: options.bandLimit === 0 ? null : options.bandLimit,
+    shortSound: options.shortSound,
     speechLevelDb: options.speechLevel ?? null,
   };
 }
@@ -183,6 +184,7 @@ async function finetuneOnce(
         color: options.color,
         bandLimitHz: clip.bandLimitHz,
         frameStep: options.frameStep,
+        shortSound: options.shortSound,
         trained: sharedIds(split.trained),
         validated: sharedIds(split.validated),
         targets: wanted.targets,

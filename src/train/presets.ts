@@ -95,6 +95,7 @@ export const presets: readonly Preset[] = [
       lr: 1e-3,
       floor: 1e-5,
       frameStep: 16,
+      shortSound: 'silence',
     },
   },
   {
@@ -166,6 +167,7 @@ export const presets: readonly Preset[] = [
       lr: 1e-3,
       floor: 1e-5,
       frameStep: 16,
+      shortSound: 'silence',
       layerDecay: 1,
       dropPath: 0,
       average: 0.998,

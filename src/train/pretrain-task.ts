@@ -26,7 +26,7 @@ export interface PretrainTaskOptions {
   /** Samples of a step, and of a part: contrast is taken within a part, as within a GPU's batch in the official code. */
   readonly batch: number;
   readonly partSize: number;
-  readonly augment: 'official' | 'none';
+  readonly augment: ViewOptions['augment'];
   /** What of the samples is read. */
   readonly read: 'both' | 'face' | 'voice';
   /** Shares of places hidden, 0..1. */
@@ -48,6 +48,7 @@ export interface PretrainTaskData {
   readonly color: FrameColor;
   readonly bandLimitHz: number | null;
   readonly frameStep: number;
+  readonly shortSound: ViewOptions['shortSound'];
   readonly trained: SharedInts;
   readonly validated: SharedInts;
   readonly options: PretrainTaskOptions;
@@ -69,6 +70,7 @@ export async function pretrainTask(data: PretrainTaskData): Promise<RunTask> {
     color,
     bandLimitHz: data.bandLimitHz,
     frameStep: data.frameStep,
+    shortSound: data.shortSound,
     roll: true,
     parts: ({ both: 'both', face: 'picture', voice: 'sound' } as const)[options.read],
   };

@@ -100,6 +100,7 @@ export async function pretrain(
     frameIntervalMs: options.frameStep * 40,
     color: options.color,
     bandLimitHz: options.bandLimit === 0 ? null : options.bandLimit,
+    shortSound: options.shortSound,
   };
   const backend = await chooseTrainBackend(options.backend);
   say(backend.reason);
@@ -151,6 +152,7 @@ export async function pretrain(
         color: options.color,
         bandLimitHz: clip.bandLimitHz,
         frameStep: options.frameStep,
+        shortSound: options.shortSound,
         trained: sharedIds(split.trained),
         validated: sharedIds(looked),
         options: {

@@ -34,7 +34,8 @@ export interface CommonOptions {
   readonly color: FrameColor;
   /** 0: no limit. */
   readonly bandLimit: number;
-  readonly augment: 'official' | 'none';
+  readonly shortSound: 'official' | 'silence';
+  readonly augment: 'official' | 'mild' | 'none';
   readonly freeze: readonly string[];
   readonly recompute: boolean;
   readonly seed: number;
@@ -187,8 +188,19 @@ export function addCommonOptions(command: Command, kind: Preset['command']): Com
       0,
     )
     .addOption(
-      new Option('--augment <how>', "the official code's augmentation of faces, or none; preset")
-        .choices(['official', 'none'])
+      new Option(
+        '--short-sound <how>',
+        'a sound shorter than 2.56 s: zero rows behind its spectrogram, or in the middle of silence, as a live clip of it; preset',
+      )
+        .choices(['official', 'silence'])
+        .default('official'),
+    )
+    .addOption(
+      new Option(
+        '--augment <how>',
+        "the official code's augmentation of faces, our milder one of faces and sound, or none; preset",
+      )
+        .choices(['official', 'mild', 'none'])
         .default('official'),
     )
     .option(

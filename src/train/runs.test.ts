@@ -38,6 +38,7 @@ const common: Omit<CommonOptions, 'out'> = {
   frameStep: 4,
   color: 'rgb',
   bandLimit: 0,
+  shortSound: 'official',
   augment: 'none',
   freeze: [],
   recompute: false,

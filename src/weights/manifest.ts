@@ -135,6 +135,8 @@ function parseClip(value: unknown, config: HicmaeConfig): ClipSpec {
     soundMs: positive(fields['soundMs'], 'clip.soundMs'),
     bandLimitHz: limit === null ? null : positive(limit, 'clip.bandLimitHz'),
     speechLevelDb: level(fields['speechLevelDb'], 'clip.speechLevelDb'),
+    // Manifests before there was a choice are of models trained so.
+    shortSound: oneOf(fields['shortSound'] ?? 'silence', 'clip.shortSound', ['official', 'silence']),
   };
   const same = (key: 'frameCount' | 'cropPx'): void => {
     if (clip[key] !== config.video[key])
