@@ -99,6 +99,9 @@ describe('a loaded model', () => {
 
   test('a head that is no classifier is refused', () => {
     expect(() => createModel(weights({ config: { headActivation: 'tanh' } }))).toThrow('has a tanh head');
+    const made = weights();
+    const values = { ...made, manifest: { ...made.manifest, outputs: 'dimensions' } } as const;
+    expect(() => createModel(values)).toThrow('reads a, b, c, d; wanted one trained to name emotions');
   });
 
   test('a clip without face and voice is our own bug', async () => {

@@ -25,6 +25,12 @@ export function createModel({ manifest, tensors }: LoadedWeights): LoadedModel {
       `The model ${manifest.name} has a ${manifest.config.headActivation} head, so it does not name emotions; wanted one trained to classify (head activation none)`,
     );
   }
+  if (manifest.outputs === 'dimensions') {
+    throw new Problem(
+      'model-invalid',
+      `The model ${manifest.name} reads ${manifest.labels.join(', ')}; wanted one trained to name emotions (classes)`,
+    );
+  }
   const params = Object.entries(tensors).map(
     ([name, { shape, data }]) => [name, tensor(data, [...shape], 'float32')] as const,
   );
