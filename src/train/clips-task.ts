@@ -3,7 +3,6 @@
 import { dispose, tensor2d, tensor3d } from '@tensorflow/tfjs-core';
 import type { Tensor2D } from '@tensorflow/tfjs-core';
 import type { Random } from '../base/random.ts';
-import type { FrameColor } from '../clip/spec.ts';
 import type { HicmaeConfig } from '../model/config.ts';
 import { audioPatches, patchLength, tokenCount, videoPatches } from '../model/embed.ts';
 import { forwardClassify } from '../model/hicmae.ts';
@@ -14,9 +13,10 @@ import { joinRows } from '../ops/combine.ts';
 import { drawMixing, mixFrames, mixingPartners } from './augment/mixup.ts';
 import { trainingView } from './clip-views.ts';
 import type { View, ViewOptions } from './clip-views.ts';
+import type { PreparedData } from './run-clips.ts';
 import type { Part, RunTask } from './run-task.ts';
 import { batches, streamOf } from './sampler.ts';
-import type { SharedFloats, SharedInts } from './shared-array.ts';
+import type { SharedFloats } from './shared-array.ts';
 import { openSamples } from './shards/read.ts';
 
 export interface ClipsOptions {
@@ -36,17 +36,9 @@ export interface ClipsOptions {
 }
 
 /** The data of a run on prepared samples; the arrays are shared. */
-export interface ClipsTaskData {
+export interface ClipsTaskData extends PreparedData {
   readonly kind: 'clips';
   readonly config: HicmaeConfig;
-  readonly folders: readonly string[];
-  readonly color: FrameColor;
-  readonly bandLimitHz: number | null;
-  readonly frameStep: number;
-  readonly shortSound: ViewOptions['shortSound'];
-  /** Samples that are trained on, and looked at, by their number in the folders. */
-  readonly trained: SharedInts;
-  readonly validated: SharedInts;
   /** Wanted outputs of every sample: a distribution over classes, or dimensions; shape [samples, E]. */
   readonly targets: SharedFloats;
   /** Weight of every sample in the loss. */

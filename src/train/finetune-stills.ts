@@ -16,7 +16,7 @@ import { backendOption, chooseTrainBackend } from './webgpu.ts';
 import type { BackendOption } from './webgpu.ts';
 import { officialAdamW } from './adamw.ts';
 import { readCheckpoint } from './checkpoint.ts';
-import { endLine } from './finetune.ts';
+import { endLine } from './run-clips.ts';
 import { initialFlat } from './flat-params.ts';
 import { number, whole } from './options.ts';
 import { stopOnInterrupt } from './run-options.ts';

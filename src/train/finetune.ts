@@ -1,25 +1,20 @@
 // `finetune`: trains classes or dimensions on prepared samples, as the official code does.
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import { Problem } from '../base/errors.ts';
-import { officialClipSpec } from '../clip/spec.ts';
-import type { ClipSpec } from '../clip/spec.ts';
 import { sizes } from '../model/config.ts';
 import type { HicmaeConfig } from '../model/config.ts';
 import { finetuneMultiplyAdds } from '../model/multiply-adds.ts';
-import { parameterCount, parameterGroups, parameterShapes } from '../model/params.ts';
-import { startBackend } from './backend.ts';
-import { clipsCommandLine } from './command-line.ts';
+import { parameterGroups, parameterShapes } from '../model/params.ts';
 import { sayFolds, testFold } from './folds.ts';
 import type { FoldTest } from './folds.ts';
 import { initialFinetune } from './initial.ts';
 import { argmax, scoreClassification, scoreRegression } from './metrics.ts';
 import { number, whole } from './options.ts';
+import { clipSpecOf, runClips } from './run-clips.ts';
 import {
-  checkEnough,
   dimensionsOf,
-  sharedIds,
   splitSamples,
   usableClass,
   usableDimensions,
@@ -27,15 +22,11 @@ import {
   wantedDimensions,
 } from './run-data.ts';
 import type { Split, Wanted } from './run-data.ts';
-import { runLog } from './run-log.ts';
-import { addCommonOptions, identityOf, names, resolveOptions, stopOnInterrupt } from './run-options.ts';
+import { addCommonOptions, names, resolveOptions, stopOnInterrupt } from './run-options.ts';
 import type { CommonOptions, Resolved } from './run-options.ts';
-import { measureRate, memoryBytes, planLines, stepsOf, trainerOptionsOf } from './run-plan.ts';
 import type { SampleSet } from './sample.ts';
 import { openSamples } from './shards/read.ts';
-import { checkRunFolder, train } from './trainer.ts';
 import type { TrainingEnd, Validation } from './trainer.ts';
-import { chooseTrainBackend } from './webgpu.ts';
 
 export interface FinetuneOptions extends CommonOptions {
   readonly task: 'classes' | 'dimensions';
@@ -54,20 +45,6 @@ export interface FinetuneOptions extends CommonOptions {
   readonly patience: number;
   /** Speech level of the training voices, dB re full scale; the page brings a speaker to it. Undefined: it does not. */
   readonly speechLevel?: number;
-}
-
-/** How the clips of a run are cut. */
-function clipSpecOf(options: FinetuneOptions, { video }: HicmaeConfig): ClipSpec {
-  return {
-    ...officialClipSpec,
-    frameCount: video.frameCount,
-    cropPx: video.cropPx,
-    frameIntervalMs: options.frameStep * 40,
-    color: options.color,
-    bandLimitHz: options.bandLimit === 0 ? null : options.bandLimit,
-    shortSound: options.shortSound,
-    speechLevelDb: options.speechLevel ?? null,
-  };
 }
 
 /** Scores of the looks: the official code keeps the epoch of the best accuracy, or concordance. */
@@ -125,107 +102,55 @@ async function finetuneOnce(
   const set = await openSamples(options.data);
   await set.close();
   const { split, wanted } = splitOf(set, options, fold);
-  checkEnough(split, options.batch);
   const config: HicmaeConfig = {
     ...sizes[options.size],
     classCount: wanted.labels.length,
     headActivation: options.headActivation,
   };
-  const clip = clipSpecOf(options, config);
-  const backend = await chooseTrainBackend(options.backend);
-  say(backend.reason);
-  const steps = stepsOf(options, split.trained.length, backend.name);
-  await startBackend();
-  const lines = planLines(resolved, {
-    steps,
-    split,
-    parameterCount: parameterCount(config),
-    multiplyAdds: finetuneMultiplyAdds(config).total,
-    memory: memoryBytes(config, { video: 1, audio: 1 }, parameterCount(config), options, steps.threads),
-    rate: backend.name === 'wasm' ? await measureRate() : null,
-  });
-  if (options.dryRun) {
-    lines.forEach(say);
-    return null;
-  }
-  const { resume } = options;
-  const identity = { ...identityOf(options), fold };
-  checkRunFolder(run, resume, identity);
-  mkdirSync(run, { recursive: true });
-  writeFileSync(join(run, 'plan.txt'), `${lines.join('\n')}\n`);
-  say(lines.slice(-5, -2).join('\n'));
-  const log = runLog(run, options.batch, say);
-  try {
-    const end = await train({
+  const { seed, partSize, dropPath, modalityDropout, recompute, augment, batch } = options;
+  const clip = { ...clipSpecOf(options, config), speechLevelDb: options.speechLevel ?? null };
+  return runClips(
+    resolved,
+    {
+      command: 'finetune',
       run,
+      samples: set.samples,
+      split,
+      looked: split.validated,
+      fold,
       model: {
         kind: 'finetune',
         config,
         labels: wanted.labels,
         outputs: options.task,
         missingModalities:
-          options.modalityDropout > 0 ||
+          modalityDropout > 0 ||
           set.samples.some(({ frameCount, sampleCount }) => frameCount === 0 || sampleCount === 0),
       },
       parameters: parameterShapes(config),
       groups: parameterGroups(config, options.layerDecay),
       clip,
-      options: trainerOptionsOf(options, steps, backend.name, options.patience),
-      identity,
-      provenance: {
-        command: clipsCommandLine('finetune', { ...options, out: run, ...(fold === null ? {} : { fold }) }),
-        data: `${[...new Set(set.samples.map(({ corpus }) => corpus))].join(', ')}: ${String(split.trained.length)} samples trained, ${String(split.validated.length)} held out`,
-        seed: String(options.seed),
-      },
-      task: {
+      multiplyAdds: finetuneMultiplyAdds(config).total,
+      visible: { video: 1, audio: 1 },
+      task: (data) => ({
+        ...data,
         kind: 'clips',
         config,
-        folders: options.data,
-        color: options.color,
-        bandLimitHz: clip.bandLimitHz,
-        frameStep: options.frameStep,
-        shortSound: options.shortSound,
-        trained: sharedIds(split.trained),
-        validated: sharedIds(split.validated),
         targets: wanted.targets,
         weights: wanted.weights,
         options: {
-          seed: options.seed,
-          batch: options.batch,
-          partSize: options.partSize,
-          augment: options.augment,
+          ...{ seed, batch, partSize, augment, dropPath, modalityDropout, recompute },
           mix: options.mix && options.task === 'classes',
-          dropPath: options.dropPath,
-          modalityDropout: options.modalityDropout,
           loss: options.task === 'classes' ? 'cross-entropy' : options.loss,
-          recompute: options.recompute,
         },
-      },
+      }),
       validation: validationOf(wanted, split, options.task),
-      pictureIds: [],
-      onPictures: () => Promise.resolve(),
-      resume,
-      initial: () => initialFinetune(config, options.from, options.seed, say),
-      log: log.log,
-      stopping,
-    });
-    say(endLine(end, run));
-    return end;
-  } finally {
-    log.close();
-  }
-}
-
-export function endLine({ why, step, minutes, best }: TrainingEnd, run: string): string {
-  const reason = {
-    steps: 'all steps done',
-    minutes: 'the time is over',
-    patience: 'no better score for long',
-    stopped: 'stopped',
-  }[why];
-  const bestLine = best === null ? '' : `; best ${best.score.toFixed(4)} at step ${String(best.step)}`;
-  const next = why === 'stopped' ? ' Go on with the same command and --resume.' : '';
-  return `${reason} at step ${String(step)} after ${minutes.toFixed(1)} min${bestLine}; checkpoint in ${run}.${next}`;
+      patience: options.patience,
+      initial: () => initialFinetune(config, options.from, seed, say),
+    },
+    say,
+    stopping,
+  );
 }
 
 /** Runs the command: one training, or one for each of --folds into OUT/fold-K. */

@@ -3,7 +3,6 @@
 import { dispose } from '@tensorflow/tfjs-core';
 import { defined } from '../base/assert.ts';
 import type { Random } from '../base/random.ts';
-import type { FrameColor } from '../clip/spec.ts';
 import { audioPatches, videoPatches } from '../model/embed.ts';
 import { weightedSum } from '../model/losses.ts';
 import { drawMask } from '../model/masking.ts';
@@ -16,9 +15,9 @@ import type { PretrainBatch } from '../model/pretrain.ts';
 import { pretrainingView } from './clip-views.ts';
 import type { View, ViewOptions } from './clip-views.ts';
 import { facePicture, voicePicture } from './reconstruction.ts';
+import type { PreparedData } from './run-clips.ts';
 import type { Part, RunTask } from './run-task.ts';
 import { batches, streamOf } from './sampler.ts';
-import type { SharedInts } from './shared-array.ts';
 import { openSamples } from './shards/read.ts';
 
 export interface PretrainTaskOptions {
@@ -41,16 +40,9 @@ export interface PretrainTaskOptions {
 }
 
 /** The data of a run on prepared samples; the arrays are shared. */
-export interface PretrainTaskData {
+export interface PretrainTaskData extends PreparedData {
   readonly kind: 'pretrain';
   readonly config: PretrainConfig;
-  readonly folders: readonly string[];
-  readonly color: FrameColor;
-  readonly bandLimitHz: number | null;
-  readonly frameStep: number;
-  readonly shortSound: ViewOptions['shortSound'];
-  readonly trained: SharedInts;
-  readonly validated: SharedInts;
   readonly options: PretrainTaskOptions;
 }
 

@@ -1,35 +1,22 @@
 // `pretrain`: masked reconstruction and contrast on prepared, unlabeled samples.
-import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import sharp from 'sharp';
-import { officialClipSpec } from '../clip/spec.ts';
-import type { ClipSpec } from '../clip/spec.ts';
 import { pretrainMultiplyAdds } from '../model/multiply-adds.ts';
-import {
-  pretrainParameterCount,
-  pretrainParameterGroups,
-  pretrainParameterShapes,
-} from '../model/pretrain-params.ts';
+import { pretrainParameterGroups, pretrainParameterShapes } from '../model/pretrain-params.ts';
 import { pretrainSizes } from '../model/pretrain-config.ts';
 import { maskCounts } from '../model/masking.ts';
-import { startBackend } from './backend.ts';
 import { writeWhole } from './cache.ts';
-import { clipsCommandLine } from './command-line.ts';
-import { endLine } from './finetune.ts';
 import { initialPretrain } from './initial.ts';
 import { number, whole } from './options.ts';
-import { checkEnough, sharedIds, splitSamples } from './run-data.ts';
-import { runLog } from './run-log.ts';
+import { clipSpecOf, runClips } from './run-clips.ts';
+import { splitSamples } from './run-data.ts';
 import type { RunLog } from './run-log.ts';
-import { addCommonOptions, identityOf, resolveOptions, stopOnInterrupt } from './run-options.ts';
+import { addCommonOptions, resolveOptions, stopOnInterrupt } from './run-options.ts';
 import type { CommonOptions, Resolved } from './run-options.ts';
-import { measureRate, memoryBytes, planLines, stepsOf, trainerOptionsOf } from './run-plan.ts';
 import type { TaskPicture } from './run-task.ts';
 import { openSamples } from './shards/read.ts';
-import { checkRunFolder, train } from './trainer.ts';
 import type { Validation } from './trainer.ts';
-import { chooseTrainBackend } from './webgpu.ts';
 
 export interface PretrainOptions extends CommonOptions {
   readonly read: 'both' | 'face' | 'voice';
@@ -91,95 +78,46 @@ export async function pretrain(
       (wantsFace && frameCount > 0) || (wantsVoice && sampleCount > 0) ? null : `without a ${options.read}`,
     { fold: options.fold ?? null, validShare: options.validShare, seed: options.seed },
   );
-  checkEnough(split, options.batch);
   const config = pretrainSizes[options.size];
-  const clip: ClipSpec = {
-    ...officialClipSpec,
-    frameCount: config.video.frameCount,
-    cropPx: config.video.cropPx,
-    frameIntervalMs: options.frameStep * 40,
-    color: options.color,
-    bandLimitHz: options.bandLimit === 0 ? null : options.bandLimit,
-    shortSound: options.shortSound,
-  };
-  const backend = await chooseTrainBackend(options.backend);
-  say(backend.reason);
-  const steps = stepsOf(options, split.trained.length, backend.name);
-  await startBackend();
-  const parameterCount = pretrainParameterCount(config);
-  const visible = { video: 1 - options.maskFaces, audio: 1 - options.maskVoices };
-  const lines = planLines(resolved, {
-    steps,
-    split,
-    parameterCount,
-    multiplyAdds: pretrainMultiplyAdds(config, {
-      video: maskCounts(config, 'video', options.maskFaces).visible,
-      audio: maskCounts(config, 'audio', options.maskVoices).visible,
-    }).total,
-    memory: memoryBytes(config, visible, parameterCount, options, steps.threads),
-    rate: backend.name === 'wasm' ? await measureRate() : null,
-  });
-  if (options.dryRun) {
-    lines.forEach(say);
-    return;
-  }
-  const { out, resume, pictures } = options;
-  const identity = identityOf(options);
-  checkRunFolder(out, resume, identity);
-  mkdirSync(out, { recursive: true });
-  writeFileSync(join(out, 'plan.txt'), `${lines.join('\n')}\n`);
-  say(lines.slice(-5, -2).join('\n'));
-  const log = runLog(out, options.batch, say);
+  const { seed, batch, partSize, augment, read, maskFaces, maskVoices, contrastWeight, skips, recompute } =
+    options;
   const looked = split.validated.slice(0, lookedAt);
-  try {
-    const end = await train({
-      run: out,
+  await runClips(
+    resolved,
+    {
+      command: 'pretrain',
+      run: options.out,
+      samples: set.samples,
+      split,
+      looked,
+      fold: options.fold ?? null,
       model: { kind: 'pretrain', config },
       parameters: pretrainParameterShapes(config),
       groups: pretrainParameterGroups(config),
-      clip,
-      options: trainerOptionsOf(options, steps, backend.name, Infinity),
-      identity,
-      provenance: {
-        command: clipsCommandLine('pretrain', options),
-        data: `${[...new Set(set.samples.map(({ corpus }) => corpus))].join(', ')}: ${String(split.trained.length)} samples trained, ${String(split.validated.length)} held out`,
-        seed: String(options.seed),
-      },
-      task: {
+      clip: clipSpecOf(options, config),
+      multiplyAdds: pretrainMultiplyAdds(config, {
+        video: maskCounts(config, 'video', maskFaces).visible,
+        audio: maskCounts(config, 'audio', maskVoices).visible,
+      }).total,
+      visible: { video: 1 - maskFaces, audio: 1 - maskVoices },
+      task: (data) => ({
+        ...data,
         kind: 'pretrain',
         config,
-        folders: options.data,
-        color: options.color,
-        bandLimitHz: clip.bandLimitHz,
-        frameStep: options.frameStep,
-        shortSound: options.shortSound,
-        trained: sharedIds(split.trained),
-        validated: sharedIds(looked),
         options: {
-          seed: options.seed,
-          batch: options.batch,
-          partSize: options.partSize,
-          augment: options.augment,
-          read: options.read,
-          maskFaces: options.maskFaces,
-          maskVoices: options.maskVoices,
-          contrastWeight: options.contrastWeight,
-          skips: options.skips,
-          recompute: options.recompute,
+          ...{ seed, batch, partSize, augment, read },
+          ...{ maskFaces, maskVoices, contrastWeight, skips, recompute },
         },
-      },
+      }),
       validation: validation(looked.length),
-      pictureIds: Array.from({ length: Math.min(pictures, looked.length) }, (_, i) => i),
-      onPictures: (drawn, step) => writePictures(out, drawn, step, log),
-      resume,
-      initial: () => initialPretrain(config, options.from, options.seed, say),
-      log: log.log,
-      stopping,
-    });
-    say(endLine(end, out));
-  } finally {
-    log.close();
-  }
+      patience: Infinity,
+      pictureCount: options.pictures,
+      onPictures: (drawn, step, log) => writePictures(options.out, drawn, step, log),
+      initial: () => initialPretrain(config, options.from, seed, say),
+    },
+    say,
+    stopping,
+  );
 }
 
 export function pretrainCommand(say: (line: string) => void): Command {

@@ -141,11 +141,11 @@ export interface PlanFacts {
   readonly rate: number | null;
 }
 
-/** The plan in lines. */
-export function planLines<T extends CommonOptions>(
+/** The plan in lines: every option with where it is from, and what follows from them. */
+export function planOf<T extends CommonOptions>(
   { options, sources }: Resolved<T>,
   facts: PlanFacts,
-): string[] {
+): { readonly options: readonly string[]; readonly facts: readonly string[] } {
   const { steps, split, parameterCount, multiplyAdds, memory, rate } = facts;
   const values = Object.entries(options)
     .filter(([, value]) => value !== undefined)
@@ -158,9 +158,7 @@ export function planLines<T extends CommonOptions>(
   // The backward pass costs twice the forward pass; recomputing costs one more.
   const passes = options.recompute ? 4 : 3;
   const seconds = rate && (options.batch * multiplyAdds * passes) / (rate * steps.threads);
-  return [
-    'Plan',
-    ...values,
+  const lines = [
     `samples: ${String(split.trained.length)} trained, ${String(split.validated.length)} held out` +
       (leftOut.length > 0 ? `; left out: ${leftOut.join(', ')}` : ''),
     `steps: ${String(steps.steps)} (${String(steps.stepsPerEpoch)} an epoch of ${String(options.batch)} samples, ${String(steps.warmupSteps)} of warm-up); ` +
@@ -174,4 +172,5 @@ export function planLines<T extends CommonOptions>(
       ? 'time: not estimated on a GPU; the first steps tell'
       : `time, roughly: ${seconds.toFixed(1)} s a step, ${duration(seconds * steps.steps)} in all at ${((2 * (rate ?? 0)) / 1e9).toFixed(0)} GFLOP/s a thread, measured now (decoding not counted)`,
   ];
+  return { options: ['Plan', ...values], facts: lines };
 }

@@ -67,6 +67,16 @@ function parseLine(text: string): unknown {
   }
 }
 
+/** A file's text; '' when another job of the array has just finished and removed it. */
+function readIfThere(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return '';
+    throw error;
+  }
+}
+
 /**
  * @returns the finished part's account; null when it is not finished
  * @throws Problem when the folder holds work with other options, or on other files
@@ -77,7 +87,7 @@ export function finishedPart(folder: string, part: Part, order: WorkOrder): Data
     let options: Dataset['options'] | undefined;
     if (/^dataset(-\d+-of-\d+)?\.json$/.test(name)) options = readDataset(join(folder, name)).options;
     else if (/^journal(-\d+-of-\d+)?\.jsonl$/.test(name)) {
-      const [first = ''] = readFileSync(join(folder, name), 'utf8').split('\n', 1);
+      const [first = ''] = readIfThere(join(folder, name)).split('\n', 1);
       options = (parseLine(first) as WorkOrder | null)?.options;
     }
     const different = options && differences(options, order.options);
