@@ -1,8 +1,7 @@
 // `finetune-stills`: trains faces alone, voices alone and pairs together on stills and voices held in memory: quick steps for
 // small models, as the shipped nano was made.
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import { Problem } from '../base/errors.ts';
 import { officialClipSpec } from '../clip/spec.ts';
@@ -16,6 +15,7 @@ import { backendOption, chooseTrainBackend } from './webgpu.ts';
 import type { BackendOption } from './webgpu.ts';
 import { officialAdamW } from './adamw.ts';
 import { readCheckpoint } from './checkpoint.ts';
+import { commandLine } from './command-line.ts';
 import { endLine } from './run-clips.ts';
 import { initialFlat } from './flat-params.ts';
 import { number, whole } from './options.ts';
@@ -140,8 +140,7 @@ export async function finetuneStills(
   }
   mkdirSync(out, { recursive: true });
   const data = await loadTrainingData(options, config, clip, say);
-  const command = `npm run train -- finetune-stills ${commandLine(options)}`;
-  writeFileSync(join(out, 'command.txt'), `${command}\n`);
+  const command = commandLine('finetune-stills', options);
   const provenance = {
     command: earlier ? `${earlier.state.provenance['command'] ?? ''} && ${command}` : command,
     data: [
@@ -218,15 +217,6 @@ export async function finetuneStills(
   } finally {
     log.close();
   }
-}
-
-function commandLine(options: StillsOptions): string {
-  return Object.entries(options)
-    .filter(([key, value]) => key !== 'resume' && value !== Infinity)
-    .map(
-      ([key, value]) => `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} ${String(value)}`,
-    )
-    .join(' ');
 }
 
 /** The command as it is typed. */

@@ -4,6 +4,7 @@ import { basename, join, resolve } from 'node:path';
 import { Problem } from '../base/errors.ts';
 import { writeWhole } from './cache.ts';
 import { checkpointPath } from './checkpoint.ts';
+import { optionName } from './command-line.ts';
 import { readCurves, sparkline } from './run-curves.ts';
 import type { Curve, RunCurves } from './run-curves.ts';
 
@@ -141,7 +142,7 @@ export function runFacts(info: RunInfo): Record<string, string> {
     for (const [name, value] of Object.entries(entries)) {
       // The scores stand below, from the log.
       if (value !== null && name !== 'validation')
-        facts[key === 'options' ? `--${name}` : name] = textOf(value);
+        facts[key === 'options' ? optionName(name) : name] = textOf(value);
     }
   }
   return facts;

@@ -146,7 +146,8 @@ export function pretrainCommand(say: (line: string) => void): Command {
       number(0, 100),
       0.0025,
     )
-    .option('--no-skips', "decoders do not read the encoders' lower levels")
+    .option('--skips', "decoders read the encoders' lower levels", true)
+    .option('--no-skips', 'they do not')
     .option(
       '--pictures <count>',
       'held-out samples whose reconstruction is drawn at each validation into OUT/pictures, 0 to 100',

@@ -9,7 +9,7 @@ import { elementCount } from '../model/params.ts';
 import { startBackend } from './backend.ts';
 import type { RunModel } from './checkpoint.ts';
 import type { ViewOptions } from './clip-views.ts';
-import { clipsCommandLine } from './command-line.ts';
+import { commandLine } from './command-line.ts';
 import { checkEnough, sharedIds } from './run-data.ts';
 import type { Split } from './run-data.ts';
 import { runLog } from './run-log.ts';
@@ -126,7 +126,7 @@ export async function runClips<T extends CommonOptions>(
       options: trainerOptionsOf(options, steps, backend.name, job.patience),
       identity,
       provenance: {
-        command: clipsCommandLine(job.command, typed),
+        command: commandLine(job.command, typed),
         data: `${corpora}: ${String(split.trained.length)} samples trained, ${String(split.validated.length)} held out`,
         seed: String(options.seed),
       },

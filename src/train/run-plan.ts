@@ -5,6 +5,7 @@ import { Problem } from '../base/errors.ts';
 import type { EncoderConfig } from '../model/config.ts';
 import { tokenCount } from '../model/embed.ts';
 import { linear } from '../ops/linear.ts';
+import { optionName } from './command-line.ts';
 import type { CommonOptions, Resolved } from './run-options.ts';
 import type { Split } from './run-data.ts';
 import type { TrainerOptions } from './trainer.ts';
@@ -150,9 +151,8 @@ export function planOf<T extends CommonOptions>(
   const values = Object.entries(options)
     .filter(([, value]) => value !== undefined)
     .map(([name, value]) => {
-      const option = `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
       const text = Array.isArray(value) ? value.join(',') : String(value);
-      return `  ${option.padEnd(20)} ${text.padEnd(24)} ${sources.get(name) ?? 'default'}`;
+      return `  ${optionName(name).padEnd(20)} ${text.padEnd(24)} ${sources.get(name) ?? 'default'}`;
     });
   const leftOut = Object.entries(split.leftOut).map(([why, count]) => `${String(count)} ${why}`);
   // The backward pass costs twice the forward pass; recomputing costs one more.
