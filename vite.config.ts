@@ -1,9 +1,9 @@
 // Builds and serves the page, and runs the unit tests.
 import { defineConfig } from 'vitest/config';
 import { playwright } from '@vitest/browser-playwright';
-import { chromiumArgs, findChromium } from './src/train/chromium.ts';
-import { securityHeaders } from './src/train/security-headers.ts';
-import { staticFolders } from './src/train/static-folders.ts';
+import { chromiumArgs, findChromium } from './src/train/page/chromium.ts';
+import { securityHeaders } from './src/train/page/security-headers.ts';
+import { staticFolders } from './src/train/page/static-folders.ts';
 
 const chromiumPath = findChromium();
 

@@ -2,9 +2,9 @@
 // their share, this thread averages them and takes the AdamW step, as train/trainer.ts does.
 import type { HicmaeConfig } from '../model/config.ts';
 import { startBackend } from '../train/backend.ts';
-import { createAdamW } from '../train/adamw.ts';
+import { createAdamW } from '../train/run/adamw.ts';
 import { parameterGroups, parameterShapes } from '../model/params.ts';
-import { initialFlat, rangesOf, slotsOf } from '../train/flat-params.ts';
+import { initialFlat, rangesOf, slotsOf } from '../train/run/flat-params.ts';
 import { startThread } from '../train/threads.ts';
 import type { Thread } from '../train/threads.ts';
 import type { Shape } from './flops.ts';

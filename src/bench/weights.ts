@@ -8,9 +8,9 @@ import type { HicmaeConfig, SizeName } from '../model/config.ts';
 import { tokenCount } from '../model/embed.ts';
 import { startBackend } from '../train/backend.ts';
 import { parameterShapes } from '../model/params.ts';
-import { initialFlat, slotsOf } from '../train/flat-params.ts';
-import type { AttentionForm } from '../train/onnx-layers.ts';
-import { onnxBlock, onnxModel } from '../train/onnx.ts';
+import { initialFlat, slotsOf } from '../train/run/flat-params.ts';
+import type { AttentionForm } from '../train/weights/onnx-layers.ts';
+import { onnxBlock, onnxModel } from '../train/weights/onnx.ts';
 import type { Task } from './page/protocol.ts';
 
 const seed = 7;

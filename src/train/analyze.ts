@@ -5,9 +5,9 @@ import { Command, Option } from 'commander';
 import { chromium, type Page } from 'playwright';
 import { withTimeout } from '../base/timeout.ts';
 import { writeWhole } from './cache.ts';
-import { chromiumArgs, requireChromium } from './chromium.ts';
+import { chromiumArgs, requireChromium } from './page/chromium.ts';
 import { number } from './options.ts';
-import { buildIfNeeded, servePage } from './page-server.ts';
+import { buildIfNeeded, servePage } from './page/page-server.ts';
 
 /** A reading as the page gives it: `Reading` of `live/state.ts`, read back as data. */
 interface AnalyzedReading {

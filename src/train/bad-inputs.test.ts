@@ -3,11 +3,11 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { loadFaces } from './align-faces.ts';
+import { loadFaces } from './stills/align-faces.ts';
 import { readCsv } from './csv.ts';
-import { withoutFolders } from './read-weights.ts';
+import { withoutFolders } from './weights/read-weights.ts';
 import { readNpyBytes } from './npy.ts';
-import { listVoices } from './voices.ts';
+import { listVoices } from './stills/voices.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'bad-inputs-'));
 afterAll(() => {

@@ -8,9 +8,9 @@ const train = join(packageRoot, 'src/train');
 
 /** Modules that threads.ts starts by name. */
 const workers = [
-  'run-worker.ts',
-  'evaluate-worker.ts',
-  'voice-worker.ts',
+  'run/run-worker.ts',
+  'scores/evaluate-worker.ts',
+  'stills/voice-worker.ts',
   'media/decode-worker.ts',
   'media/crop-worker.ts',
 ];

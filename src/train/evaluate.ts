@@ -3,20 +3,20 @@ import { availableParallelism } from 'node:os';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { Problem } from '../base/errors.ts';
 import { writeWhole } from './cache.ts';
-import { memoryTask, scoreMemory } from './evaluate-memory.ts';
-import { scoreShards } from './evaluate-shards.ts';
-import type { ModalityOption } from './evaluate-shards.ts';
-import type { Reader } from './evaluate-threads.ts';
-import { evaluateClasses, evaluateDimensions } from './evaluation.ts';
-import type { CalibrationSource, ClassEvaluation, Evaluation } from './evaluation.ts';
-import { readModel } from './model-folder.ts';
+import { memoryTask, scoreMemory } from './scores/evaluate-memory.ts';
+import { scoreShards } from './scores/evaluate-shards.ts';
+import type { ModalityOption } from './scores/evaluate-shards.ts';
+import type { Reader } from './scores/evaluate-threads.ts';
+import { evaluateClasses, evaluateDimensions } from './scores/evaluation.ts';
+import type { CalibrationSource, ClassEvaluation, Evaluation } from './scores/evaluation.ts';
+import { readModel } from './weights/model-folder.ts';
 import { whole } from './options.ts';
-import { checkApart, describeSelection, parseSelection } from './scored.ts';
-import type { Scored, Selection } from './scored.ts';
+import { checkApart, describeSelection, parseSelection } from './scores/scored.ts';
+import type { Scored, Selection } from './scores/scored.ts';
 import { backendOption, chooseTrainBackend } from './webgpu.ts';
 import type { BackendOption } from './webgpu.ts';
 
-export { pairByLabel } from './evaluate-memory.ts';
+export { pairByLabel } from './scores/evaluate-memory.ts';
 
 export interface EvaluateOptions {
   readonly model: string;

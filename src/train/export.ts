@@ -4,10 +4,10 @@ import { basename, join, resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import type { Dtype } from '../weights/safetensors.ts';
 import { writeWhole } from './cache.ts';
-import { ofModel, ofRun, readWeights } from './read-weights.ts';
-import type { RunWeights, Weights } from './read-weights.ts';
-import { weightFiles } from './weight-files.ts';
-import type { WeightFormat } from './weight-files.ts';
+import { ofModel, ofRun, readWeights } from './weights/read-weights.ts';
+import type { RunWeights, Weights } from './weights/read-weights.ts';
+import { weightFiles } from './weights/weight-files.ts';
+import type { WeightFormat } from './weights/weight-files.ts';
 
 export interface ExportOptions {
   /** Folder of a run; exactly one of `run`, `model` and `from` is given. */

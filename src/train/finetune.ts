@@ -7,12 +7,12 @@ import { sizes } from '../model/config.ts';
 import type { HicmaeConfig } from '../model/config.ts';
 import { finetuneMultiplyAdds } from '../model/multiply-adds.ts';
 import { parameterGroups, parameterShapes } from '../model/params.ts';
-import { sayFolds, testFold } from './folds.ts';
-import type { FoldTest } from './folds.ts';
-import { initialFinetune } from './initial.ts';
-import { argmax, scoreClassification, scoreRegression } from './metrics.ts';
+import { sayFolds, testFold } from './run/folds.ts';
+import type { FoldTest } from './run/folds.ts';
+import { initialFinetune } from './run/initial.ts';
+import { argmax, scoreClassification, scoreRegression } from './scores/metrics.ts';
 import { number, whole } from './options.ts';
-import { clipSpecOf, runClips } from './run-clips.ts';
+import { clipSpecOf, runClips } from './run/run-clips.ts';
 import {
   dimensionsOf,
   splitSamples,
@@ -20,13 +20,13 @@ import {
   usableDimensions,
   wantedClasses,
   wantedDimensions,
-} from './run-data.ts';
-import type { Split, Wanted } from './run-data.ts';
-import { addCommonOptions, names, resolveOptions, stopOnInterrupt } from './run-options.ts';
-import type { CommonOptions, Resolved } from './run-options.ts';
+} from './run/run-data.ts';
+import type { Split, Wanted } from './run/run-data.ts';
+import { addCommonOptions, names, resolveOptions, stopOnInterrupt } from './run/run-options.ts';
+import type { CommonOptions, Resolved } from './run/run-options.ts';
 import type { SampleSet } from './sample.ts';
 import { openSamples } from './shards/read.ts';
-import type { TrainingEnd, Validation } from './trainer.ts';
+import type { TrainingEnd, Validation } from './run/trainer.ts';
 
 export interface FinetuneOptions extends CommonOptions {
   readonly task: 'classes' | 'dimensions';

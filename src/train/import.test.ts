@@ -23,11 +23,11 @@ import type { TorchValue } from '../weights/pytorch-write.ts';
 import { writeSafetensors } from '../weights/safetensors.ts';
 import type { Tensor, TensorMap } from '../weights/safetensors.ts';
 import { sha256 } from './cache.ts';
-import { writeBest, writeCheckpoint } from './checkpoint.ts';
+import { writeBest, writeCheckpoint } from './run/checkpoint.ts';
 import { exportRun } from './export.ts';
 import { importFile } from './import.ts';
-import { readModel } from './model-folder.ts';
-import { readWeights } from './read-weights.ts';
+import { readModel } from './weights/model-folder.ts';
+import { readWeights } from './weights/read-weights.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'import-'));
 const at = (...names: readonly string[]): string => join(root, ...names);

@@ -5,9 +5,9 @@ import type { HicmaeConfig } from '../model/config.ts';
 import type { Dtype } from '../weights/safetensors.ts';
 import { writeWhole } from './cache.ts';
 import { whole } from './options.ts';
-import { readWeights } from './read-weights.ts';
-import type { Weights } from './read-weights.ts';
-import { weightFiles, withLabels } from './weight-files.ts';
+import { readWeights } from './weights/read-weights.ts';
+import type { Weights } from './weights/read-weights.ts';
+import { weightFiles, withLabels } from './weights/weight-files.ts';
 
 export interface ImportOptions {
   readonly out: string;

@@ -3,10 +3,10 @@ import { closeSync, existsSync, openSync, readSync, readdirSync, statSync } from
 import { basename, join, resolve } from 'node:path';
 import { Problem } from '../base/errors.ts';
 import { writeWhole } from './cache.ts';
-import { checkpointPath } from './checkpoint.ts';
-import { optionName } from './command-line.ts';
-import { readCurves, sparkline } from './run-curves.ts';
-import type { Curve, RunCurves } from './run-curves.ts';
+import { checkpointPath } from './run/checkpoint.ts';
+import { optionName } from './run/command-line.ts';
+import { readCurves, sparkline } from './run/run-curves.ts';
+import type { Curve, RunCurves } from './run/run-curves.ts';
 
 /** The header of a checkpoint, of whatever version. */
 export type Header = Readonly<Record<string, unknown>>;

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { random } from '../base/random.ts';
 import { pretrainSizes } from '../model/pretrain-config.ts';
 import { pretrainParameterShapes } from '../model/pretrain-params.ts';
@@ -14,7 +14,7 @@ import { sha256 } from './cache.ts';
 import { exportRun } from './export.ts';
 import { importFile } from './import.ts';
 import { prepareCommand } from './prepare.ts';
-import { readWeights } from './read-weights.ts';
+import { readWeights } from './weights/read-weights.ts';
 import type { SampleSet } from './sample.ts';
 import { openSamples } from './shards/read.ts';
 import { encodeWav } from './shards/wav.ts';
@@ -60,9 +60,7 @@ const arrayNames = [
 
 /** The command as a job runs it: told by its environment alone which part is its own. */
 async function job(out: string, environment: Readonly<Record<string, string>>, more: string[] = []) {
-  const before = arrayNames.map((name) => [name, process.env[name]] as const);
-  for (const name of arrayNames) delete process.env[name];
-  Object.assign(process.env, environment);
+  for (const name of arrayNames) vi.stubEnv(name, environment[name]);
   const said: string[] = [];
   try {
     const typed = [
@@ -80,10 +78,7 @@ async function job(out: string, environment: Readonly<Record<string, string>>, m
     const command = prepareCommand((line) => void said.push(line)).exitOverride();
     await command.parseAsync([...typed, '--fps', 'source', '--jobs', '1', ...more], { from: 'user' });
   } finally {
-    for (const [name, value] of before) {
-      if (value === undefined) delete process.env[name];
-      else process.env[name] = value;
-    }
+    vi.unstubAllEnvs();
   }
   return said.join('\n');
 }
@@ -96,7 +91,11 @@ async function contents(set: SampleSet): Promise<Record<string, readonly unknown
     const sound = await set.sound(i);
     entries.push([
       meta.key,
-      [meta, frames.map((frame) => sha256(frame)), sound && sha256(new Uint8Array(sound.buffer))],
+      [
+        meta,
+        frames.map((frame) => sha256(Uint8Array.from(frame))),
+        sound && sha256(new Uint8Array(sound.buffer)),
+      ],
     ]);
   }
   return Object.fromEntries(entries);
@@ -124,13 +123,17 @@ describe('prepare as jobs of an array', () => {
   }, 60_000);
 });
 
-/** A Python with what `import`ing needs, or why there is none. */
-function pythonWith(modules: string): { readonly python: string | null; readonly why: string } {
-  for (const python of ['python3', '/usr/bin/python3']) {
-    const probe = spawnSync(python, ['-c', `import ${modules}`], { timeout: 60_000, encoding: 'utf8' });
-    if (probe.status === 0) return { python, why: '' };
-  }
-  return { python: null, why: `no python3 here that can import ${modules}` };
+/** A Python that has these packages, or why there is none. */
+function pythonWith(...packages: readonly string[]): {
+  readonly python: string | null;
+  readonly why: string;
+} {
+  const probe =
+    'import sys; from importlib.util import find_spec; sys.exit(any(not find_spec(name) for name in sys.argv[1:]))';
+  const python = ['python3', '/usr/bin/python3'].find(
+    (path) => spawnSync(path, ['-c', probe, ...packages], { timeout: 60_000 }).status === 0,
+  );
+  return { python: python ?? null, why: `no python3 here has ${packages.join(', ')}` };
 }
 
 /** Runs a program given as text. @returns its standard output */
@@ -170,7 +173,7 @@ print(json.dumps({name: hashlib.sha256(value.numpy().tobytes()).hexdigest() for 
 
 describe('weights to PyTorch and back', () => {
   it('torch.load reads what export wrote, import what the official code saves', async ({ skip }) => {
-    const { python, why } = pythonWith('torch, numpy');
+    const { python, why } = pythonWith('torch', 'numpy');
     if (python === null) skip(why);
     const config = pretrainSizes.micro;
     const draw = random(11);
@@ -247,7 +250,7 @@ print(len(shards.sound(0, 0.1, 0.2)))
 
 describe('shards in Python', () => {
   it('read_shards.py reads what we read, and unpacks it as the official lists want it', async ({ skip }) => {
-    const { python, why } = pythonWith('numpy, PIL');
+    const { python, why } = pythonWith('numpy', 'PIL');
     if (python === null) skip(why);
     // One part of two, as the test before left it.
     expect(() => run(python!, readAll, [at('kubernetes')])).toThrow('not wholly prepared');
@@ -277,7 +280,7 @@ describe('shards in Python', () => {
     expect(readFileSync(audio).equals(Buffer.from(encodeWav((await set.sound(i))!)))).toBe(true);
     await set.close();
 
-    const torch = pythonWith('torch, numpy, PIL');
+    const torch = pythonWith('torch', 'numpy', 'PIL');
     if (torch.python === null) skip(`pretrain_on_shards.py was not tried: ${torch.why}`);
     // From the beginning of frame 1 to the end of frame 2 at 25 a second, cut down to 1279 samples as officially; four of the six for four processes.
     const said = run(torch.python!, standIns, [at('slurm')]).split('\n');

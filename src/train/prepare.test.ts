@@ -13,9 +13,9 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { canonicalPoints } from '../clip/face-alignment.ts';
 import { corpusNamed } from './corpora/all.ts';
-import { openFaceFinder } from './face-points.ts';
-import { prepare } from './prepare-run.ts';
-import type { PrepareOptions } from './prepare-run.ts';
+import { openFaceFinder } from './page/face-points.ts';
+import { prepare } from './media/prepare-run.ts';
+import type { PrepareOptions } from './media/prepare-run.ts';
 import { openSamples } from './shards/read.ts';
 
 const media = join(import.meta.dirname, '../testing/media');

@@ -5,8 +5,8 @@ import { Problem } from '../base/errors.ts';
 import { writeWhole } from './cache.ts';
 import { corpora, corpusNamed } from './corpora/all.ts';
 import { number, whole } from './options.ts';
-import { partOf } from './part.ts';
-import { prepare, summarize } from './prepare-run.ts';
+import { partOf } from './media/part.ts';
+import { prepare, summarize } from './media/prepare-run.ts';
 import { usualLimits } from './shards/write.ts';
 
 interface Typed {

@@ -7,16 +7,16 @@ import { pretrainParameterGroups, pretrainParameterShapes } from '../model/pretr
 import { pretrainSizes } from '../model/pretrain-config.ts';
 import { maskCounts } from '../model/masking.ts';
 import { writeWhole } from './cache.ts';
-import { initialPretrain } from './initial.ts';
+import { initialPretrain } from './run/initial.ts';
 import { number, whole } from './options.ts';
-import { clipSpecOf, runClips } from './run-clips.ts';
-import { splitSamples } from './run-data.ts';
-import type { RunLog } from './run-log.ts';
-import { addCommonOptions, resolveOptions, stopOnInterrupt } from './run-options.ts';
-import type { CommonOptions, Resolved } from './run-options.ts';
-import type { TaskPicture } from './run-task.ts';
+import { clipSpecOf, runClips } from './run/run-clips.ts';
+import { splitSamples } from './run/run-data.ts';
+import type { RunLog } from './run/run-log.ts';
+import { addCommonOptions, resolveOptions, stopOnInterrupt } from './run/run-options.ts';
+import type { CommonOptions, Resolved } from './run/run-options.ts';
+import type { TaskPicture } from './run/run-task.ts';
 import { openSamples } from './shards/read.ts';
-import type { Validation } from './trainer.ts';
+import type { Validation } from './run/trainer.ts';
 
 export interface PretrainOptions extends CommonOptions {
   readonly read: 'both' | 'face' | 'voice';

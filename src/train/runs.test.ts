@@ -7,13 +7,13 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { random } from '../base/random.ts';
 import { writeMadeSamples } from '../testing/made-samples.ts';
-import { readBest, readCheckpoint } from './checkpoint.ts';
+import { readBest, readCheckpoint } from './run/checkpoint.ts';
 import { finetune } from './finetune.ts';
 import type { FinetuneOptions } from './finetune.ts';
-import { slotsOf } from './flat-params.ts';
+import { slotsOf } from './run/flat-params.ts';
 import { pretrain } from './pretrain.ts';
 import type { PretrainOptions } from './pretrain.ts';
-import type { CommonOptions } from './run-options.ts';
+import type { CommonOptions } from './run/run-options.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'runs-'));
 const data = join(root, 'data');

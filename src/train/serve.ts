@@ -1,5 +1,5 @@
 // `npm start`: the main job. Builds the page if needed, serves it, prints its address.
-import { buildIfNeeded, servePage } from './page-server.ts';
+import { buildIfNeeded, servePage } from './page/page-server.ts';
 
 const port = Number(process.env['PORT'] ?? 4173);
 if (!Number.isInteger(port) || port < 0 || port > 65535) {

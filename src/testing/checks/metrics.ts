@@ -1,6 +1,12 @@
 // Merged views, recalls, F1 and the regression metrics against the official code's.
-import { argmax, meanOfRows, scoreClassification, scoreRegression, softmax } from '../../train/metrics.ts';
-import type { RegressionScores } from '../../train/metrics.ts';
+import {
+  argmax,
+  meanOfRows,
+  scoreClassification,
+  scoreRegression,
+  softmax,
+} from '../../train/scores/metrics.ts';
+import type { RegressionScores } from '../../train/scores/metrics.ts';
 import { asNumbers, asRecord, asText, compareNumber, nameValues, worst } from '../golden.ts';
 import type { Comparison, GoldenCheck } from '../golden.ts';
 

@@ -2,7 +2,7 @@
 import { Problem } from '../../base/errors.ts';
 import { canonicalPoints } from '../../clip/face-alignment.ts';
 import type { CorpusItem, PictureSource } from '../corpora/corpus.ts';
-import type { FaceLane } from '../face-points.ts';
+import type { FaceLane } from '../page/face-points.ts';
 import type { EncodedSample } from '../shards/write.ts';
 import type { Cropper, Frame } from './crop.ts';
 import type { Decoder, FramesDecoded } from './decode.ts';

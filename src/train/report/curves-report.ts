@@ -1,6 +1,6 @@
 // RUN/curves.html: a run's losses, learning rate, gradient norm and validation scores.
-import { thin } from '../run-curves.ts';
-import type { Curve, RunCurves } from '../run-curves.ts';
+import { thin } from '../run/run-curves.ts';
+import type { Curve, RunCurves } from '../run/run-curves.ts';
 import { axisStyle, color, seriesColor, svgChart } from './chart.ts';
 import { escapeHtml, factList, figure, htmlPage, section } from './page.ts';
 
@@ -80,7 +80,8 @@ export function curvesReport(
   const losses = curves.steps.filter((curve) => !own.includes(curve.name));
   const one = (wanted: string): Curve[] => curves.steps.filter((curve) => curve.name === wanted);
   const panels: readonly (readonly [string, readonly Curve[]])[] = [
-    ['Loss', losses],
+    ['Loss', losses.filter(({ name: of }) => of !== 'contrastive')],
+    ['Contrastive loss, unweighted', one('contrastive')],
     ['Validation scores', curves.validation.filter((curve) => isShare(curve.name))],
     ['Validation, others', curves.validation.filter((curve) => !isShare(curve.name))],
     ['Learning rate', one('learningRate')],

@@ -1,10 +1,10 @@
 // `evaluate --html`: one page that shows an evaluation, with what is needed to judge it.
-import { leastClusters } from '../bootstrap.ts';
-import type { Interval } from '../bootstrap.ts';
-import type { ClassEvaluation, DimensionEvaluation, Evaluation, Predictions } from '../evaluation.ts';
-import { errorsOf } from '../evaluation.ts';
-import { argmax } from '../metrics.ts';
-import type { Scored } from '../scored.ts';
+import { leastClusters } from '../scores/bootstrap.ts';
+import type { Interval } from '../scores/bootstrap.ts';
+import type { ClassEvaluation, DimensionEvaluation, Evaluation, Predictions } from '../scores/evaluation.ts';
+import { errorsOf } from '../scores/evaluation.ts';
+import { argmax } from '../scores/metrics.ts';
+import type { Scored } from '../scores/scored.ts';
 import { details, escapeHtml, factList, figure, htmlPage, section, table } from './page.ts';
 import { pictureHtml } from './pictures.ts';
 import { confusionChart, reliabilityChart, scatterChart, scoreChart } from './score-charts.ts';

@@ -1,6 +1,6 @@
 // Small pictures inside a report: face crops as JPEG, spectrograms as PNG, both as data URLs.
 import sharp from 'sharp';
-import type { SamplePicture } from '../scored.ts';
+import type { SamplePicture } from '../scores/scored.ts';
 
 const facePx = 120;
 const melWidthPx = 240;

@@ -1,7 +1,7 @@
 // The charts of an evaluation: confusion, scores with intervals, reliability.
 import type { CustomSeriesOption } from 'echarts/charts';
-import type { Interval } from '../bootstrap.ts';
-import type { ReliabilityBin } from '../calibration.ts';
+import type { Interval } from '../scores/bootstrap.ts';
+import type { ReliabilityBin } from '../scores/calibration.ts';
 import { axisStyle, chartWidth, color, seriesColor, svgChart } from './chart.ts';
 
 /** Labels longer than this are cut on an axis. */

@@ -1,0 +1,107 @@
+// All parameters as one flat array, so that threads share them and the optimizer is one loop.
+import { backend, tensor } from '@tensorflow/tfjs-core';
+import { defined } from '../../base/assert.ts';
+import { random } from '../../base/random.ts';
+import type { HicmaeConfig } from '../../model/config.ts';
+import { initParams, parameterShapes } from '../../model/params.ts';
+import type { ParameterGroup, ParameterShape, Params } from '../../model/params.ts';
+import { WasmBackend } from '../../ops/wasm/backend.ts';
+import type { FlatRange } from './adamw.ts';
+import { sharedFloats } from '../shared-array.ts';
+import type { SharedFloats } from '../shared-array.ts';
+
+/** A parameter's place in the flat array. */
+export interface Slot {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** Where every parameter lies, in the order given. */
+export function slotsOf(shapes: readonly ParameterShape[]): {
+  readonly slots: readonly Slot[];
+  readonly total: number;
+} {
+  let total = 0;
+  const slots = shapes.map(({ name, shape }) => {
+    const length = shape.reduce((a, b) => a * b, 1);
+    const slot = { name, shape, offset: total, length };
+    total += length;
+    return slot;
+  });
+  return { slots, total };
+}
+
+/** Parameters as one flat array; their tensors are disposed of. */
+export function flatten(params: Params, slots: readonly Slot[]): SharedFloats {
+  const last = slots.at(-1);
+  const flat = sharedFloats(last ? last.offset + last.length : 0);
+  for (const { name, offset } of slots) {
+    const value = defined(params[name], `parameter ${name}`);
+    flat.set(value.dataSync<'float32'>(), offset);
+    value.dispose();
+  }
+  return flat;
+}
+
+/** Fresh parameters to fine-tune from scratch (a backend must be running). */
+export function initialFlat(config: HicmaeConfig, seed: number): SharedFloats {
+  return flatten(initParams(config, random(seed), 'xavier'), slotsOf(parameterShapes(config)).slots);
+}
+
+/** Each parameter's place, learning rate factor and weight decay. */
+export function rangesOf(
+  slots: readonly Slot[],
+  groups: ReadonlyMap<string, ParameterGroup>,
+  weightDecay: number,
+): FlatRange[] {
+  return slots.map(({ name, offset, length }) => {
+    const { lrScale, decayed } = defined(groups.get(name), `group of ${name}`);
+    return { offset, length, learningRate: lrScale, weightDecay: decayed ? weightDecay : 0 };
+  });
+}
+
+/** Tensors of the flat array's present values. The caller disposes of them. */
+export function tensorsOf(flat: Float32Array, slots: readonly Slot[]): Params {
+  return Object.fromEntries(
+    slots.map(({ name, shape, offset, length }) => [
+      name,
+      // No copy: both backends that train make their own at once, or before the step ends.
+      tensor(flat.subarray(offset, offset + length), [...shape], 'float32'),
+    ]),
+  );
+}
+
+/**
+ * Gradients into one flat array; parameters without one get zeros.
+ * @param add adds to what is there
+ */
+export async function readGradients(
+  gradients: Params,
+  slots: readonly Slot[],
+  into: Float32Array,
+  add = false,
+): Promise<void> {
+  const current: unknown = backend();
+  const put = (values: Float32Array, offset: number): void => {
+    if (!add) into.set(values, offset);
+    else for (let i = 0; i < values.length; i++) into[offset + i]! += values[i]!;
+  };
+  // A GPU answers later, so it is asked for all at once.
+  const reads: Promise<void>[] = [];
+  for (const { name, offset, length } of slots) {
+    const gradient = gradients[name];
+    if (gradient === undefined) {
+      if (!add) into.fill(0, offset, offset + length);
+    } else if (current instanceof WasmBackend) put(current.view(gradient), offset);
+    else {
+      reads.push(
+        gradient.data<'float32'>().then((values) => {
+          put(values, offset);
+        }),
+      );
+    }
+  }
+  await Promise.all(reads);
+}

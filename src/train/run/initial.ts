@@ -1,0 +1,56 @@
+// The parameters that a run begins with: fresh, or another's where they have the same name.
+import { random } from '../../base/random.ts';
+import type { HicmaeConfig } from '../../model/config.ts';
+import { initParams, parameterShapes } from '../../model/params.ts';
+import type { ParameterShape, Params } from '../../model/params.ts';
+import type { PretrainConfig } from '../../model/pretrain-config.ts';
+import { initPretrainParams, pretrainParameterShapes } from '../../model/pretrain-params.ts';
+import { planLoading } from '../../model/pretrained.ts';
+import { startBackend } from '../backend.ts';
+import { flatten, slotsOf } from './flat-params.ts';
+import { readWeights } from '../weights/read-weights.ts';
+
+async function begin(
+  shapes: readonly ParameterShape[],
+  fresh: () => Params,
+  from: string | undefined,
+  say: (line: string) => void,
+): Promise<Float32Array> {
+  await startBackend();
+  const { slots } = slotsOf(shapes);
+  const flat = flatten(fresh(), slots);
+  if (from === undefined) return flat;
+  const { tensors } = await readWeights(from);
+  const checkpoint = Object.entries(tensors).map(([name, { shape }]) => ({ name, shape }));
+  const plan = planLoading(shapes, checkpoint);
+  const loaded = new Set(plan.loaded);
+  for (const { name, offset } of slots) {
+    const tensor = tensors[name];
+    if (tensor && loaded.has(name)) flat.set(tensor.data, offset);
+  }
+  const some = plan.initial.slice(0, 6).join(', ') + (plan.initial.length > 6 ? ', ...' : '');
+  say(
+    `from ${from}: ${String(plan.loaded.length)} parameters taken over, ${String(plan.initial.length)} begin fresh (${some || 'none'}), ${String(plan.ignored.length)} not used`,
+  );
+  return flat;
+}
+
+/** @param from weights to start from; without any, linear layers begin as pre-training's (Xavier), which trains from scratch */
+export function initialFinetune(
+  config: HicmaeConfig,
+  from: string | undefined,
+  seed: number,
+  say: (line: string) => void,
+): Promise<Float32Array> {
+  const encoders = from === undefined ? 'xavier' : 'normal';
+  return begin(parameterShapes(config), () => initParams(config, random(seed), encoders), from, say);
+}
+
+export function initialPretrain(
+  config: PretrainConfig,
+  from: string | undefined,
+  seed: number,
+  say: (line: string) => void,
+): Promise<Float32Array> {
+  return begin(pretrainParameterShapes(config), () => initPretrainParams(config, random(seed)), from, say);
+}

@@ -1,0 +1,177 @@
+// Faces to the model's tokens, for training: a random warp and lighting, then only the tokens that are kept.
+import { standardize } from '../../clip/frames.ts';
+import type { HicmaeConfig } from '../../model/config.ts';
+import type { Random } from '../../base/random.ts';
+import type { FaceSet } from './faces.ts';
+
+/** How far a face is moved and relit; 0 everywhere leaves it as it is. */
+export interface FaceAugmentation {
+  /** Largest rotation in degrees. */
+  readonly rotationDeg: number;
+  /** Largest relative change of scale. */
+  readonly scale: number;
+  /** Largest shift in crop pixels. */
+  readonly shiftPx: number;
+  /** Largest relative change of contrast. */
+  readonly contrast: number;
+  /** Largest change of brightness, 0..255. */
+  readonly brightness: number;
+  /** Probability of a mirror image, of a slight blur, and of a second frame that differs from the first. */
+  readonly flip: number;
+  readonly blur: number;
+  readonly motion: number;
+}
+
+export const faceAugmentation: FaceAugmentation = {
+  rotationDeg: 8,
+  scale: 0.08,
+  shiftPx: 2,
+  contrast: 0.3,
+  brightness: 30,
+  flip: 0.5,
+  blur: 0.15,
+  motion: 0.5,
+};
+
+interface Warp {
+  readonly cos: number;
+  readonly sin: number;
+  readonly x: number;
+  readonly y: number;
+  readonly mirror: number;
+  readonly gain: number;
+  readonly offset: number;
+}
+
+/** Bilinear samples of a stored face; outside it its edge is repeated. */
+function sample(set: FaceSet, index: number, warp: Warp, cropPx: number, out: Float32Array): void {
+  const { gray, sidePx } = set;
+  const base = index * sidePx * sidePx;
+  const last = sidePx - 1;
+  const middle = (cropPx - 1) / 2;
+  let at = 0;
+  for (let v = 0; v < cropPx; v++) {
+    const dy = v - middle;
+    for (let u = 0; u < cropPx; u++) {
+      const dx = (u - middle) * warp.mirror;
+      const x = Math.min(last, Math.max(0, warp.cos * dx - warp.sin * dy + last / 2 + warp.x));
+      const y = Math.min(last, Math.max(0, warp.sin * dx + warp.cos * dy + last / 2 + warp.y));
+      const x0 = x | 0;
+      const y0 = y | 0;
+      const fx = x - x0;
+      const fy = y - y0;
+      const p = base + y0 * sidePx + x0;
+      const right = x0 < last ? 1 : 0;
+      const down = y0 < last ? sidePx : 0;
+      const top = gray[p]! + fx * (gray[p + right]! - gray[p]!);
+      const bottom = gray[p + down]! + fx * (gray[p + down + right]! - gray[p + down]!);
+      out[at++] = Math.min(255, Math.max(0, (top + fy * (bottom - top)) * warp.gain + warp.offset));
+    }
+  }
+}
+
+/** A 1-2-1 blur in both directions, in place; the outermost pixels stay. */
+function blur(image: Float32Array, side: number, scratch: Float32Array): void {
+  scratch.set(image);
+  for (let y = 1; y < side - 1; y++)
+    for (let x = 1; x < side - 1; x++) {
+      const i = y * side + x;
+      const row = (j: number): number => scratch[j - 1]! + 2 * scratch[j]! + scratch[j + 1]!;
+      image[i] = (row(i - side) + 2 * row(i) + row(i + side)) / 16;
+    }
+}
+
+/** Fills the tokens of single faces; holds its scratch memory. */
+export interface FacePatcher {
+  /**
+   * Writes the patches at `positions` (flat indices over [slots, rows, columns]) of one face.
+   * @param patches the batch's [B, K, P]; this face's begin at `offset`
+   * @param augmentation null: the stored face's middle, both frames of a tubelet alike
+   */
+  fill(
+    set: FaceSet,
+    index: number,
+    positions: Int32Array,
+    patches: Float32Array,
+    offset: number,
+    random: Random,
+    augmentation: FaceAugmentation | null,
+  ): void;
+}
+
+export function facePatcher(config: HicmaeConfig): FacePatcher {
+  const { cropPx, patchPx, tubeletFrames } = config.video;
+  const perRow = cropPx / patchPx;
+  const patchLength = 3 * tubeletFrames * patchPx * patchPx;
+  const tubelet = new Float32Array(tubeletFrames * cropPx * cropPx);
+  const frames = Array.from({ length: tubeletFrames }, (_, t) =>
+    tubelet.subarray(t * cropPx * cropPx, (t + 1) * cropPx * cropPx),
+  );
+  const scratch = new Float32Array(cropPx * cropPx);
+  const spread = (random: Random, limit: number): number => (random.uniform() * 2 - 1) * limit;
+  return {
+    fill(set, index, positions, patches, offset, random, augmentation) {
+      const none = {
+        rotationDeg: 0,
+        scale: 0,
+        shiftPx: 0,
+        contrast: 0,
+        brightness: 0,
+        flip: 0,
+        blur: 0,
+        motion: 0,
+      };
+      const limits = augmentation ?? none;
+      const angle = (spread(random, limits.rotationDeg) * Math.PI) / 180;
+      const scale = Math.exp(spread(random, limits.scale));
+      const gain = Math.exp(spread(random, limits.contrast));
+      const warp: Warp = {
+        cos: Math.cos(angle) * scale,
+        sin: Math.sin(angle) * scale,
+        x: spread(random, limits.shiftPx),
+        y: spread(random, limits.shiftPx),
+        mirror: random.uniform() < limits.flip ? -1 : 1,
+        gain,
+        // Contrast turns around middle gray.
+        offset: spread(random, limits.brightness) + 128 * (1 - gain),
+      };
+      const blurred = random.uniform() < limits.blur;
+      const moving = random.uniform() < limits.motion;
+      frames.forEach((frame, t) => {
+        if (t > 0 && !moving) {
+          frame.set(frames[0]!);
+          return;
+        }
+        const moved =
+          t === 0
+            ? warp
+            : {
+                ...warp,
+                x: warp.x + spread(random, 0.7),
+                y: warp.y + spread(random, 0.7),
+                offset: warp.offset + spread(random, 4),
+              };
+        sample(set, index, moved, cropPx, frame);
+        if (blurred) blur(frame, cropPx, scratch);
+      });
+      standardize(tubelet);
+      const pixels = patchPx * patchPx;
+      positions.forEach((position, k) => {
+        const place = position % (perRow * perRow);
+        const top = Math.floor(place / perRow) * patchPx;
+        const left = (place % perRow) * patchPx;
+        const to = offset + k * patchLength;
+        // Channel, frame, row, column: as the convolution's weight is laid out.
+        for (let c = 0; c < 3; c++) {
+          for (let t = 0; t < tubeletFrames; t++) {
+            const frame = frames[t]!;
+            let at = to + (c * tubeletFrames + t) * pixels;
+            for (let y = 0; y < patchPx; y++)
+              for (let x = 0, from = (top + y) * cropPx + left; x < patchPx; x++)
+                patches[at++] = frame[from++]!;
+          }
+        }
+      });
+    },
+  };
+}

@@ -1,0 +1,117 @@
+// The trainer's tokens are the page's: unaugmented, both patchers give exactly what frames and log-mel give live.
+import { expect, test } from 'vitest';
+import { random } from '../../base/random.ts';
+import { canonicalPoints, alignFace } from '../../clip/face-alignment.ts';
+import { normalizeFrames } from '../../clip/frames.ts';
+import { kaldiFbank, logMel } from '../../clip/log-mel.ts';
+import { sizes } from '../../model/config.ts';
+import { audioPatches, videoPatches } from '../../model/embed.ts';
+import { faceAugmentation, facePatcher } from './face-augment.ts';
+import { alignStills } from './faces.ts';
+import type { Stills } from './faces.ts';
+import { sharedBytes, sharedInts, sharedShorts } from '../shared-array.ts';
+import { soundFrames, voiceAugmentation, voicePatcher, windowStart } from './voice-augment.ts';
+import { melSteps } from './voices.ts';
+import type { VoiceSet } from './voices.ts';
+
+const config = { ...sizes.nano, classCount: 7 };
+const stream = random(3);
+const positionsOf = (count: number): Int32Array => Int32Array.from({ length: count }, (_, i) => i);
+
+function someStills(): Stills {
+  const data = new Uint8Array(2 * 48 * 48).map(() => stream.integer(256));
+  const votes = [
+    [0, 0, 0, 10, 0, 0, 0, 0, 0, 0],
+    [8, 0, 0, 0, 2, 0, 0, 0, 0, 0],
+  ];
+  return { count: 2, widthPx: 48, heightPx: 48, data, votes, imagePath: 'made up' };
+}
+
+test('a face without augmentation gives the page’s patches', () => {
+  const stills = someStills();
+  const points = { ...canonicalPoints, rightEye: { x: 0.28, y: 0.4 } };
+  const set = alignStills(stills, { rows: [0, 1], labels: [3, 0] }, [points, null], 48, 48);
+  const crop = alignFace(
+    { data: stills.data.subarray(0, 48 * 48), width: 48, height: 48, channels: 1 },
+    points,
+    48,
+  );
+  const clip = new Uint8ClampedArray(config.video.frameCount * crop.length);
+  for (let t = 0; t < config.video.frameCount; t++) clip.set(crop, t * crop.length);
+  const wanted = videoPatches(normalizeFrames(clip, 'gray-standardized'), config);
+  const patches = new Float32Array(wanted.length);
+  facePatcher(config).fill(set, 0, positionsOf(72), patches, 0, stream, null);
+  let worst = 0;
+  patches.forEach((value, i) => (worst = Math.max(worst, Math.abs(value - wanted[i]!))));
+  expect(worst).toBeLessThan(1e-5);
+});
+
+test('the stored margin keeps the crop in its middle', () => {
+  const stills = someStills();
+  const selection = { rows: [0, 1], labels: [3, 0] };
+  const tight = alignStills(stills, selection, null, 48, 48);
+  const wide = alignStills(stills, selection, null, 48, 64);
+  for (const [x, y] of [
+    [0, 0],
+    [47, 10],
+    [20, 47],
+  ] as const) {
+    expect(
+      Math.abs(wide.gray[64 * 64 + (y + 8) * 64 + x + 8]! - tight.gray[48 * 48 + y * 48 + x]!),
+    ).toBeLessThan(2);
+  }
+});
+
+test('augmentation changes a face and stays in range', () => {
+  const set = alignStills(someStills(), { rows: [0, 1], labels: [3, 0] }, null, 48, 64);
+  const length = 36 * 384;
+  const plain = new Float32Array(length);
+  const changed = new Float32Array(length);
+  const patcher = facePatcher(config);
+  patcher.fill(set, 0, positionsOf(36), plain, 0, stream, null);
+  patcher.fill(set, 0, positionsOf(36), changed, 0, stream, faceAugmentation);
+  expect(changed.some((value, i) => value !== plain[i])).toBe(true);
+  // Standardized: within the deviations that 48 x 48 pixels can have.
+  expect(changed.every((value) => Math.abs(value) < 48)).toBe(true);
+});
+
+function someVoice(samples: Float32Array): VoiceSet {
+  const fbank = kaldiFbank(samples, { bandLimitHz: 5400 });
+  const mel = sharedShorts(fbank.frames.length);
+  fbank.frames.forEach((value, i) => (mel[i] = Math.round(value * melSteps)));
+  const frames = sharedInts(1);
+  frames[0] = fbank.frameCount;
+  return { count: 1, melBins: 128, mel, start: sharedInts(1), frames, labels: sharedBytes(1) };
+}
+
+const noise = (count: number): Float32Array => new Float32Array(count).map(() => 0.1 * stream.normal());
+
+test('a voice without augmentation gives the page’s patches', () => {
+  const samples = noise(16000 * 3);
+  const set = someVoice(samples);
+  const start = windowStart(set.frames[0]!, 1);
+  const window = samples.subarray(start * 160, start * 160 + 40960);
+  const wanted = audioPatches(logMel(window, { bandLimitHz: 5400 }), config);
+  const patches = new Float32Array(wanted.length);
+  voicePatcher(config, 5400).fill(set, 0, positionsOf(128), patches, 0, stream, null, 1);
+  let worst = 0;
+  patches.forEach((value, i) => (worst = Math.max(worst, Math.abs(value - wanted[i]!))));
+  expect(worst).toBeLessThan(2 / melSteps);
+});
+
+test('a short voice lies in the middle of silence, and a window never leaves its clip otherwise', () => {
+  expect(windowStart(100, 0)).toBe(-77);
+  expect(windowStart(soundFrames + 40, 0)).toBe(0);
+  expect(windowStart(soundFrames + 40, 1)).toBe(40);
+});
+
+test('augmented voices hold finite numbers at and above the floor', () => {
+  const set = someVoice(noise(20000));
+  const patches = new Float32Array(128 * 256);
+  const patcher = voicePatcher(config, 5400);
+  const floor = (Math.log(2 ** -23) + 4.2677393) / (2 * 4.5689974);
+  for (let i = 0; i < 20; i++) {
+    patcher.fill(set, 0, positionsOf(128), patches, 0, stream, voiceAugmentation);
+    expect(patches.every((value) => Number.isFinite(value) && value >= floor - 1e-4)).toBe(true);
+  }
+});

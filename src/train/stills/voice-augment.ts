@@ -1,0 +1,157 @@
+// Voices to the model's tokens: a window of log-mel frames, in training stretched, shifted, relouded and noised.
+import { kaldiFbank, logFloor, normalizeAndPad } from '../../clip/log-mel.ts';
+import type { HicmaeConfig } from '../../model/config.ts';
+import type { Random } from '../../base/random.ts';
+import { melSteps } from './voices.ts';
+import type { VoiceSet } from './voices.ts';
+
+/** Frames that 2.56 s of sound fill; the last two of 256 stay zero in the log domain, as in the live clip. */
+export const soundFrames = 254;
+
+/** How far a voice is changed; 0 everywhere leaves it as it is. */
+export interface VoiceAugmentation {
+  /** Largest change of level in decibels. */
+  readonly gainDb: number;
+  /** Largest tilt of the spectrum from its lowest to its highest bin, in decibels. */
+  readonly tiltDb: number;
+  /** Largest relative change of speed. */
+  readonly speed: number;
+  /** Largest shift of pitch and formants in mel bins. */
+  readonly shiftBins: number;
+  /** Probability of a noise floor, and of a window that cuts the clip's beginning or end. */
+  readonly noise: number;
+  readonly cut: number;
+}
+
+export const voiceAugmentation: VoiceAugmentation = {
+  gainDb: 6,
+  tiltDb: 4,
+  speed: 0.1,
+  shiftBins: 1.5,
+  noise: 0.3,
+  cut: 0.2,
+};
+
+// x -> x * scale + bias, from the one place that knows the constants.
+const bias = normalizeAndPad({ frames: new Float32Array([0]), frameCount: 1, melBins: 1 }, 1)[0]!;
+const scale = normalizeAndPad({ frames: new Float32Array([1]), frameCount: 1, melBins: 1 }, 1)[0]! - bias;
+
+/** ln of a power ratio per decibel. */
+const perDb = Math.LN10 / 10;
+
+/** Bins that can hold energy under a band limit: those above hold the floor in any sound. */
+function usedBinCount(bandLimitHz: number | null, melBins: number): number {
+  const impulse = new Float32Array(400);
+  impulse[200] = 1;
+  const { frames } = kaldiFbank(impulse, { bandLimitHz, melBins });
+  let used = melBins;
+  while (used > 0 && frames[used - 1]! <= logFloor) used--;
+  return used;
+}
+
+export interface VoicePatcher {
+  /**
+   * Writes the patches at `positions` (flat indices over [time, mel]) of one voice.
+   * @param patches the batch's [B, K, P]; this voice's begin at `offset`
+   * @param place where an unaugmented window begins: 0 at the clip's start, 1 at its end, a shorter clip in the middle
+   */
+  fill(
+    set: VoiceSet,
+    index: number,
+    positions: Int32Array,
+    patches: Float32Array,
+    offset: number,
+    random: Random,
+    augmentation: VoiceAugmentation | null,
+    place?: number,
+  ): void;
+}
+
+/** The frame at which a window of a clip begins when scored: place 0 the start, 1 the end; a short clip is centered. */
+export function windowStart(clipFrames: number, place: number, windowFrames = soundFrames): number {
+  const surplus = clipFrames - windowFrames;
+  return surplus >= 0 ? Math.floor(surplus * place) : Math.ceil(surplus / 2);
+}
+
+export function voicePatcher(config: HicmaeConfig, bandLimitHz: number | null): VoicePatcher {
+  const { frameCount, melBins, patchSize } = config.audio;
+  const perRow = melBins / patchSize;
+  const used = usedBinCount(bandLimitHz, melBins);
+  const lastFrame = Math.min(soundFrames, frameCount);
+  const spread = (random: Random, limit: number): number => (random.uniform() * 2 - 1) * limit;
+  const level = new Float32Array(melBins);
+  const noise = new Float32Array(melBins);
+  return {
+    fill(set, index, positions, patches, offset, random, augmentation, place = 0.5) {
+      const { mel } = set;
+      const begin = set.start[index]! * melBins;
+      const length = set.frames[index]!;
+      let start = windowStart(length, place, lastFrame);
+      let speed = 1;
+      let shift = 0;
+      let noisy = false;
+      level.fill(0);
+      if (augmentation) {
+        const a = augmentation;
+        speed = Math.exp(spread(random, a.speed));
+        shift = spread(random, a.shiftBins);
+        const span = lastFrame * speed;
+        const cut = random.uniform() < a.cut ? 0.35 * Math.min(length, span) : 0;
+        const low = Math.min(0, length - span) - cut;
+        const high = Math.max(0, length - span) + cut;
+        start = low + random.uniform() * (high - low);
+        const gain = spread(random, a.gainDb) * perDb;
+        const tilt = spread(random, a.tiltDb) * perDb;
+        noisy = random.uniform() < a.noise;
+        // From barely above the floor to loud room noise; its color is its own.
+        const noiseLevel = logFloor + 2 + random.uniform() * 11;
+        const noiseTilt = spread(random, 12) * perDb;
+        for (let m = 0; m < melBins; m++) {
+          const x = m / melBins - 0.5;
+          level[m] = gain + tilt * x;
+          noise[m] = noiseLevel + noiseTilt * x;
+        }
+      }
+      positions.forEach((position, k) => {
+        const firstFrame = Math.floor(position / perRow) * patchSize;
+        const firstBin = (position % perRow) * patchSize;
+        let at = offset + k * patchSize * patchSize;
+        for (let f = firstFrame; f < firstFrame + patchSize; f++) {
+          const t = start + f * speed;
+          const t0 = Math.floor(t);
+          const ft = t - t0;
+          const inside0 = t0 >= 0 && t0 < length;
+          const inside1 = t0 + 1 >= 0 && t0 + 1 < length;
+          const row = begin + t0 * melBins;
+          for (let m = firstBin; m < firstBin + patchSize; m++) {
+            let value = logFloor;
+            if (f >= lastFrame) value = 0;
+            else if (m < used) {
+              const s = Math.min(used - 1.001, Math.max(0, m + shift));
+              const s0 = s | 0;
+              const fs = s - s0;
+              const from = row + s0;
+              const a = inside0 ? (mel[from]! + fs * (mel[from + 1]! - mel[from]!)) / melSteps : logFloor;
+              const b =
+                !inside1 || ft === 0
+                  ? ft === 0
+                    ? a
+                    : logFloor
+                  : (mel[from + melBins]! + fs * (mel[from + melBins + 1]! - mel[from + melBins]!)) /
+                    melSteps;
+              value = a + ft * (b - a) + level[m]!;
+              if (noisy) {
+                // Energy of noise in one bin is about exponentially distributed (two or three degrees of freedom).
+                const n = noise[m]! + Math.log(0.15 - Math.log(1 - random.uniform()));
+                const high = Math.max(value, n);
+                value = high + Math.log(1 + Math.exp(Math.min(value, n) - high));
+              }
+              if (value < logFloor) value = logFloor;
+            }
+            patches[at++] = value * scale + bias;
+          }
+        }
+      });
+    },
+  };
+}
