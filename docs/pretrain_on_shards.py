@@ -38,9 +38,10 @@ class ShardMAE(datasets_av.VideoMAE):
         self.shards = Shards(*setting.split(os.pathsep))
         samples = self.shards.samples
         kept = [i for i, meta in enumerate(samples) if meta["frameCount"] > 1 and meta["sampleCount"] > 1024]
-        # As many for each process: else the official sampler fills up, and the last epoch has more steps than its schedule.
-        del kept[len(kept) // official.utils.get_world_size() * official.utils.get_world_size() :]
-        print(f"{setting}: {len(kept)} samples with a moving face and a voice, {len(samples) - len(kept)} others left out")
+        # As many for each process: else the official sampler repeats some, and an epoch may outlast its schedule.
+        rest = len(kept) % official.utils.get_world_size()
+        print(f"{setting}: {len(kept)} of {len(samples)} samples have a moving face and a voice; {rest} of them unused")
+        del kept[len(kept) - rest :]
         return kept
 
     def __getitem__(self, index):
