@@ -309,4 +309,37 @@ describe("nano's shipped weights in eight bits", () => {
     expect(manifest.files[0]?.bytes).toBeLessThan(3_200_000);
     expect(manifest.labels).toHaveLength(7);
   });
+
+  it('takes what a file does not tell from the model that it was trained further from', async () => {
+    const clip = { ...officialClipSpec, frameCount: 4, cropPx: 32, soundMs: 320, frameIntervalMs: 640 };
+    const run = at('like-run');
+    const flat = Float32Array.from(Object.values(finetuned).flatMap(({ data }) => [...data]));
+    const state = {
+      model: {
+        kind: 'finetune',
+        config: micro,
+        labels: ['x', 'y', 'z'],
+        outputs: 'classes',
+        missingModalities: true,
+      },
+      parameters: parameterShapes(micro),
+      clip,
+      step: 1,
+      minutes: 1,
+      options: {},
+      best: null,
+      provenance: {},
+    } as const;
+    writeCheckpoint(run, state, { params: flat, moment1: flat, moment2: flat, average: flat });
+    await exportRun({ run, out: at('like-model') }, say);
+    const bare = save('bare.pth', { model: mapOf(finetuned) });
+    await importFile(bare, { out: at('plain') }, say);
+    expect((await readModel(at('plain'))).manifest).toMatchObject({
+      missingModalities: false,
+      clip: { frameIntervalMs: 160 },
+    });
+    await importFile(bare, { out: at('liked'), like: at('like-model') }, say);
+    const { manifest } = await readModel(at('liked'));
+    expect(manifest).toMatchObject({ labels: ['x', 'y', 'z'], clip, missingModalities: true });
+  });
 });

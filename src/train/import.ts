@@ -5,13 +5,15 @@ import type { HicmaeConfig } from '../model/config.ts';
 import type { Dtype } from '../weights/safetensors.ts';
 import { writeWhole } from './cache.ts';
 import { whole } from './options.ts';
-import { readWeights } from './weights/read-weights.ts';
-import type { Weights } from './weights/read-weights.ts';
+import { ofModel, readWeights } from './weights/read-weights.ts';
+import type { Weights, WeightsAbout } from './weights/read-weights.ts';
 import { weightFiles, withLabels } from './weights/weight-files.ts';
 
 export interface ImportOptions {
   readonly out: string;
   /** In the order of the head's outputs. */
+  /** A model folder whose clips, labels and missing modalities hold here too. */
+  readonly like?: string;
   readonly labels?: readonly string[];
   /** Default the file's, else classes. */
   readonly outputs?: 'classes' | 'dimensions';
@@ -47,7 +49,8 @@ export async function importFile(
     ...(soundFrames !== undefined && { soundFrames }),
     ...(mel !== undefined && { melBins: mel }),
   };
-  const read = await readWeights(path, hints);
+  const found = await readWeights(path, hints);
+  const read = options.like === undefined ? found : likeModel(found, (await ofModel(options.like)).about);
   const named = options.labels === undefined ? read : withLabels(read, options.labels);
   const weights = {
     ...named,
@@ -68,6 +71,21 @@ export async function importFile(
     writeWhole(join(options.out, file.path), file.bytes);
     say(`${join(options.out, file.path)}: ${String(file.bytes.length)} bytes`);
   }
+}
+
+/** What a file from elsewhere does not say of itself is as with the model that it comes from. */
+function likeModel(weights: Weights, like: WeightsAbout): Weights {
+  const { about } = weights;
+  return {
+    ...weights,
+    about: {
+      ...about,
+      labels: about.labels ?? like.labels,
+      clip: about.clip ?? like.clip,
+      missingModalities: about.missingModalities ?? like.missingModalities,
+      outputs: about.outputs ?? like.outputs,
+    },
+  };
 }
 
 /** What was found, in a line. */
@@ -104,6 +122,10 @@ export function importCommand(say: (line: string) => void): Command {
     )
     .argument('<file>', 'the checkpoint, for example checkpoint-best.pth')
     .requiredOption('--out <dir>', 'folder to write; its last part names the model, for example models/mine')
+    .option(
+      '--like <dir>',
+      'model folder that this was trained further from: its frame spacing, color, labels and missing modalities hold here too, where the file does not tell',
+    )
     .option('--labels <names>', "classes in the order of the head's outputs, separated by commas", list)
     .addOption(
       new Option(

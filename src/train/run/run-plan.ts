@@ -41,7 +41,7 @@ export function stepsOf(options: CommonOptions, trainedCount: number, backend: '
     partsPerThread: parts / threads,
     stepsPerEpoch,
     steps,
-    warmupSteps: Math.min(steps, Math.max(1, Math.round(options.warmupEpochs * stepsPerEpoch))),
+    warmupSteps: Math.min(steps, Math.round(options.warmupEpochs * stepsPerEpoch)),
   };
 }
 
@@ -167,6 +167,9 @@ export function planOf<T extends CommonOptions>(
     `memory, roughly: ${megabytes(memory.parameters + steps.threads * memory.thread)} (parameters and optimizer ${megabytes(memory.parameters)}, each thread ${megabytes(memory.thread)})` +
       (memory.thread > heapBytes && rate !== null
         ? `; more than a thread's ${megabytes(heapBytes)}: choose a smaller --part-size, or --recompute`
+        : '') +
+      (memory.parameters > heapBytes
+        ? `; parameters, optimizer and gradients must fit into ${megabytes(heapBytes)} together: take fewer --threads`
         : ''),
     seconds === null
       ? 'time: not estimated on a GPU; the first steps tell'
