@@ -6,12 +6,12 @@ import type { Modality } from './params.ts';
 import type { PretrainConfig } from './pretrain-config.ts';
 
 /** One block on `tokens` tokens: four D x D of attention, eight of the MLP; scores and weighted values. */
-function blockCost(tokens: number, width: number): number {
+export function blockCost(tokens: number, width: number): number {
   return tokens * 12 * width * width + 2 * tokens * tokens * width;
 }
 
 /** Tokens that read a context, then a block. */
-function crossBlockCost(tokens: number, context: number, width: number): number {
+export function crossBlockCost(tokens: number, context: number, width: number): number {
   const products = 2 * tokens * width * width + 2 * context * width * width;
   return products + 2 * tokens * context * width + blockCost(tokens, width);
 }
