@@ -1,7 +1,6 @@
 // A contender's own process for training steps, so that its peak memory is nobody else's: threads compute gradients of
 // their share, this thread averages them and takes the AdamW step, as train/trainer.ts does.
 import type { HicmaeConfig } from '../model/config.ts';
-import { startBackend } from '../train/backend.ts';
 import { createAdamW } from '../train/run/adamw.ts';
 import { parameterGroups, parameterShapes } from '../model/params.ts';
 import { initialFlat, rangesOf, slotsOf } from '../train/run/flat-params.ts';
@@ -41,7 +40,6 @@ let steps = 0;
 let oneStep: () => Promise<ProcessReply>;
 
 async function start({ kind, config, shape, threads }: ProcessData): Promise<ProcessReply> {
-  await startBackend();
   const { slots, total } = slotsOf(parameterShapes(config));
   const adamw = await createAdamW();
   const params = adamw.floats(total);

@@ -6,7 +6,6 @@ import { random } from '../base/random.ts';
 import { sizes } from '../model/config.ts';
 import type { HicmaeConfig, SizeName } from '../model/config.ts';
 import { tokenCount } from '../model/embed.ts';
-import { startBackend } from '../train/backend.ts';
 import { parameterShapes } from '../model/params.ts';
 import { initialFlat, slotsOf } from '../train/run/flat-params.ts';
 import type { AttentionForm } from '../train/weights/onnx-layers.ts';
@@ -28,8 +27,7 @@ export function configOf(size: SizeName): HicmaeConfig {
 }
 
 /** Xavier weights; biases, which start at zero, get values that a wrong bias would show with. */
-async function randomWeights(config: HicmaeConfig): Promise<Float32Array<SharedArrayBuffer>> {
-  await startBackend();
+function randomWeights(config: HicmaeConfig): Float32Array<SharedArrayBuffer> {
   const flat = initialFlat(config, seed);
   const source = random(seed + 1);
   for (const { shape, offset, length } of slotsOf(parameterShapes(config)).slots) {
@@ -59,7 +57,7 @@ export async function makeTask(
   config: HicmaeConfig,
   { batch = 1, attention = 'standard' }: { batch?: number; attention?: AttentionForm } = {},
 ): Promise<MadeTask> {
-  const flat = await randomWeights(config);
+  const flat = randomWeights(config);
   const { slots } = slotsOf(parameterShapes(config));
   const tensors = Object.fromEntries(
     slots.map(({ name, shape, offset, length }) => [

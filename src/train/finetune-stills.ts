@@ -10,7 +10,6 @@ import { sizes } from '../model/config.ts';
 import type { HicmaeConfig, SizeName } from '../model/config.ts';
 import { emotions } from '../model/labels.ts';
 import { parameterGroups, parameterShapes } from '../model/params.ts';
-import { startBackend } from './backend.ts';
 import { backendOption, chooseTrainBackend } from './webgpu.ts';
 import type { BackendOption } from './webgpu.ts';
 import { officialAdamW } from './run/adamw.ts';
@@ -206,10 +205,7 @@ export async function finetuneStills(
         validateEverySteps: validateEvery,
         patience: Infinity,
       },
-      initial: async () => {
-        await startBackend();
-        return earlier?.arrays.average ?? initialFlat(config, options.seed);
-      },
+      initial: () => Promise.resolve(earlier?.arrays.average ?? initialFlat(config, options.seed)),
       log: log.log,
       stopping,
     });

@@ -3,7 +3,7 @@ import { backend, tensor } from '@tensorflow/tfjs-core';
 import { defined } from '../../base/assert.ts';
 import { random } from '../../base/random.ts';
 import type { HicmaeConfig } from '../../model/config.ts';
-import { initParams, parameterShapes } from '../../model/params.ts';
+import { initialValues, parameterShapes } from '../../model/params.ts';
 import type { ParameterGroup, ParameterShape, Params } from '../../model/params.ts';
 import { WasmBackend } from '../../ops/wasm/backend.ts';
 import type { FlatRange } from './adamw.ts';
@@ -33,21 +33,26 @@ export function slotsOf(shapes: readonly ParameterShape[]): {
   return { slots, total };
 }
 
-/** Parameters as one flat array; their tensors are disposed of. */
-export function flatten(params: Params, slots: readonly Slot[]): SharedFloats {
+/**
+ * One flat array of what each parameter begins with.
+ * @param valuesOf is called for each in order
+ */
+export function flatOf(
+  slots: readonly Slot[],
+  valuesOf: (name: string, shape: readonly number[]) => Float32Array,
+): SharedFloats {
   const last = slots.at(-1);
   const flat = sharedFloats(last ? last.offset + last.length : 0);
-  for (const { name, offset } of slots) {
-    const value = defined(params[name], `parameter ${name}`);
-    flat.set(value.dataSync<'float32'>(), offset);
-    value.dispose();
-  }
+  for (const { name, shape, offset } of slots) flat.set(valuesOf(name, shape), offset);
   return flat;
 }
 
-/** Fresh parameters to fine-tune from scratch (a backend must be running). */
+/** Fresh parameters to fine-tune from scratch. */
 export function initialFlat(config: HicmaeConfig, seed: number): SharedFloats {
-  return flatten(initParams(config, random(seed), 'xavier'), slotsOf(parameterShapes(config)).slots);
+  const draw = random(seed);
+  return flatOf(slotsOf(parameterShapes(config)).slots, (name, shape) =>
+    initialValues(name, shape, config, draw, 'xavier'),
+  );
 }
 
 /** Each parameter's place, learning rate factor and weight decay. */

@@ -1,24 +1,22 @@
 // The parameters that a run begins with: fresh, or another's where they have the same name.
 import { random } from '../../base/random.ts';
 import type { HicmaeConfig } from '../../model/config.ts';
-import { initParams, parameterShapes } from '../../model/params.ts';
-import type { ParameterShape, Params } from '../../model/params.ts';
+import { initialValues, parameterShapes } from '../../model/params.ts';
+import type { ParameterShape } from '../../model/params.ts';
 import type { PretrainConfig } from '../../model/pretrain-config.ts';
-import { initPretrainParams, pretrainParameterShapes } from '../../model/pretrain-params.ts';
+import { initialPretrainValues, pretrainParameterShapes } from '../../model/pretrain-params.ts';
 import { planLoading } from '../../model/pretrained.ts';
-import { startBackend } from '../backend.ts';
-import { flatten, slotsOf } from './flat-params.ts';
+import { flatOf, slotsOf } from './flat-params.ts';
 import { readWeights } from '../weights/read-weights.ts';
 
 async function begin(
   shapes: readonly ParameterShape[],
-  fresh: () => Params,
+  valuesOf: (name: string, shape: readonly number[]) => Float32Array,
   from: string | undefined,
   say: (line: string) => void,
 ): Promise<Float32Array> {
-  await startBackend();
   const { slots } = slotsOf(shapes);
-  const flat = flatten(fresh(), slots);
+  const flat = flatOf(slots, valuesOf);
   if (from === undefined) return flat;
   const { tensors } = await readWeights(from);
   const checkpoint = Object.entries(tensors).map(([name, { shape }]) => ({ name, shape }));
@@ -43,7 +41,13 @@ export function initialFinetune(
   say: (line: string) => void,
 ): Promise<Float32Array> {
   const encoders = from === undefined ? 'xavier' : 'normal';
-  return begin(parameterShapes(config), () => initParams(config, random(seed), encoders), from, say);
+  const draw = random(seed);
+  return begin(
+    parameterShapes(config),
+    (name, shape) => initialValues(name, shape, config, draw, encoders),
+    from,
+    say,
+  );
 }
 
 export function initialPretrain(
@@ -52,5 +56,11 @@ export function initialPretrain(
   seed: number,
   say: (line: string) => void,
 ): Promise<Float32Array> {
-  return begin(pretrainParameterShapes(config), () => initPretrainParams(config, random(seed)), from, say);
+  const draw = random(seed);
+  return begin(
+    pretrainParameterShapes(config),
+    (name, shape) => initialPretrainValues(name, shape, config, draw),
+    from,
+    say,
+  );
 }
