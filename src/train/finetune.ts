@@ -53,7 +53,8 @@ function validationOf(wanted: Wanted, split: Split, outputs: FinetuneOptions['ta
   const rowOf = (i: number): number[] => [...targets.subarray(i * labels.length, (i + 1) * labels.length)];
   const truth = split.validated.map(rowOf);
   return {
-    sets: truth.length === 0 ? {} : { clips: truth.length },
+    // One sample has no correlation.
+    sets: truth.length < (outputs === 'dimensions' ? 2 : 1) ? {} : { clips: truth.length },
     score: (_, rows) => {
       if (outputs === 'dimensions') {
         const { ccc, pcc, mse } = scoreRegression(rows, truth);
