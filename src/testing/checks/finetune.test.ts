@@ -1,46 +1,25 @@
 // The fine-tuning model against the official numbers, by the composite ops; small and base run by `npm run golden`.
-import { readFileSync } from 'node:fs';
-import { memory } from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
-import { constantCount } from '../../ops/constant.ts';
+import { fixture, testAgreement } from '../agreement.ts';
 import { useBackend } from '../backends.ts';
-import type { NodeBackend } from '../backends.ts';
 import { holds } from '../golden.ts';
-import type { GoldenCheck } from '../golden.ts';
 import { finetuneGradsCheck } from './finetune-grads.ts';
 import { finetuneCheck } from './finetune.ts';
 import { formulaCheck } from './formula.ts';
 import { parameterGroupsCheck, stateDictsCheck } from './state-dicts.ts';
 
-function fixture(fileName: string): Record<string, unknown> {
-  const text = readFileSync(new URL(`../golden/${fileName}`, import.meta.url), 'utf8');
-  return JSON.parse(text) as Record<string, unknown>;
-}
-
-const ownTensors = (): number => memory().numTensors - constantCount();
-
-describe('the fine-tuning model agrees with the official code', () => {
-  it.each([
-    ['cpu', 'finetune_micro.json', 31, finetuneCheck],
-    ['cpu', 'finetune_micro_tanh3.json', 31, finetuneCheck],
-    ['cpu', 'finetune_micro_grads.json', 473, finetuneGradsCheck],
-    ['wasm', 'finetune_micro.json', 31, finetuneCheck],
-    ['wasm', 'finetune_micro_tanh3.json', 31, finetuneCheck],
-    ['wasm', 'finetune_micro_grads.json', 473, finetuneGradsCheck],
-    ['wasm', 'finetune_tiny.json', 49, finetuneCheck],
-    ['cpu', 'formula_vectors.json', 21, formulaCheck],
-    ['cpu', 'state_dicts.json', 17, stateDictsCheck],
-    ['cpu', 'param_groups.json', 4, parameterGroupsCheck],
-  ] as [NodeBackend, string, number, GoldenCheck][])('on %s: %s', async (backend, fileName, count, check) => {
-    await useBackend(backend);
-    const before = ownTensors();
-    expect(check.covers(fileName)).toBe(true);
-    const comparisons = await check.run(fixture(fileName));
-    expect(comparisons.filter((comparison) => !holds(comparison))).toEqual([]);
-    expect(comparisons).toHaveLength(count);
-    expect(ownTensors()).toBe(before);
-  });
-});
+testAgreement('the fine-tuning model', [
+  ['cpu', 'finetune_micro.json', 31, finetuneCheck],
+  ['cpu', 'finetune_micro_tanh3.json', 31, finetuneCheck],
+  ['cpu', 'finetune_micro_grads.json', 473, finetuneGradsCheck],
+  ['wasm', 'finetune_micro.json', 31, finetuneCheck],
+  ['wasm', 'finetune_micro_tanh3.json', 31, finetuneCheck],
+  ['wasm', 'finetune_micro_grads.json', 473, finetuneGradsCheck],
+  ['wasm', 'finetune_tiny.json', 49, finetuneCheck],
+  ['cpu', 'formula_vectors.json', 21, formulaCheck],
+  ['cpu', 'state_dicts.json', 17, stateDictsCheck],
+  ['cpu', 'param_groups.json', 4, parameterGroupsCheck],
+]);
 
 describe('the check', () => {
   it('misses another salt and a stage that the model does not deliver', async () => {

@@ -1,41 +1,20 @@
 // The pre-training model against the official numbers; tiny, small and base run by `npm run golden`.
-import { readFileSync } from 'node:fs';
-import { memory } from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
-import { constantCount } from '../../ops/constant.ts';
+import { fixture, testAgreement } from '../agreement.ts';
 import { useBackend } from '../backends.ts';
-import type { NodeBackend } from '../backends.ts';
 import { holds } from '../golden.ts';
-import type { GoldenCheck } from '../golden.ts';
 import { checkpointLoadingCheck } from './checkpoint-loading.ts';
 import { macsCheck } from './macs.ts';
 import { optimizerCheck } from './optimizer.ts';
 import { pretrainCheck } from './pretrain.ts';
 
-function fixture(fileName: string): Record<string, unknown> {
-  const text = readFileSync(new URL(`../golden/${fileName}`, import.meta.url), 'utf8');
-  return JSON.parse(text) as Record<string, unknown>;
-}
-
-const ownTensors = (): number => memory().numTensors - constantCount();
-
-describe('the pre-training model agrees with the official code', () => {
-  it.each([
-    ['cpu', 'pretrain_micro.json', 825, pretrainCheck],
-    ['wasm', 'pretrain_micro.json', 825, pretrainCheck],
-    ['wasm', 'optimizer.json', 870, optimizerCheck],
-    ['cpu', 'macs.json', 43, macsCheck],
-    ['cpu', 'checkpoint_loading.json', 15, checkpointLoadingCheck],
-  ] as [NodeBackend, string, number, GoldenCheck][])('on %s: %s', async (backend, fileName, count, check) => {
-    await useBackend(backend);
-    const before = ownTensors();
-    expect(check.covers(fileName)).toBe(true);
-    const comparisons = await check.run(fixture(fileName));
-    expect(comparisons.filter((comparison) => !holds(comparison))).toEqual([]);
-    expect(comparisons).toHaveLength(count);
-    expect(ownTensors()).toBe(before);
-  });
-});
+testAgreement('the pre-training model', [
+  ['cpu', 'pretrain_micro.json', 825, pretrainCheck],
+  ['wasm', 'pretrain_micro.json', 825, pretrainCheck],
+  ['wasm', 'optimizer.json', 870, optimizerCheck],
+  ['cpu', 'macs.json', 43, macsCheck],
+  ['cpu', 'checkpoint_loading.json', 15, checkpointLoadingCheck],
+]);
 
 describe('the check', () => {
   it('misses other masks, other weights of the loss, and a stage that the model does not deliver', async () => {

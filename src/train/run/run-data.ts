@@ -34,7 +34,11 @@ export function splitSamples(
   const validated: number[] = [];
   const leftOut: Record<string, number> = {};
   const corpora = new Map<string, SampleMeta[]>();
-  for (const sample of samples) corpora.set(sample.corpus, [...(corpora.get(sample.corpus) ?? []), sample]);
+  for (const sample of samples) {
+    const own = corpora.get(sample.corpus);
+    if (own) own.push(sample);
+    else corpora.set(sample.corpus, [sample]);
+  }
   const roles = new Map(
     [...corpora].map(([corpus, all]) => [corpus, roleOf(all, { fold, validShare, seed })]),
   );
