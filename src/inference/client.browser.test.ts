@@ -208,10 +208,13 @@ describe('webgpu by name', () => {
 
   test('a lost GPU ends the recognizer in plain words', async (context) => {
     if (!(await hasWebgpu())) context.skip();
-    // The worker as it is, but its GPU device can be destroyed from here.
+    // The worker as it is, but its GPU device can be destroyed from here, and word of that comes late: the computation
+    // in progress fails before it.
     const prelude = `const request = GPUAdapter.prototype.requestDevice;
       GPUAdapter.prototype.requestDevice = async function (...all) {
         const device = await request.apply(this, all);
+        const lost = device.lost.then((info) => new Promise((resolve) => setTimeout(resolve, 300, info)));
+        Object.defineProperty(device, 'lost', { value: lost });
         new BroadcastChannel('lose-gpu').onmessage = () => device.destroy();
         return device;
       };`;
@@ -226,7 +229,7 @@ describe('webgpu by name', () => {
     channel.postMessage(null);
     channel.close();
     let problem: Problem | undefined;
-    // The loss takes a moment to arrive; until then clips are still answered.
+    // The destruction takes a moment to arrive; until then clips are still answered.
     while (problem === undefined) {
       problem = await recognizer.predict(clip('face')).then(
         () => undefined,

@@ -44,12 +44,18 @@ async function answer(request: Request): Promise<Reply> {
   }
 }
 
+/** How long a failed computation waits for word that the GPU was lost: the failure may come before its cause. */
+const lossNoticeMs = 1000;
+
 /** The promise's outcome, or a rejection as soon as the GPU is lost. */
 async function orLost<T>(computing: Promise<T>): Promise<T> {
   try {
     return await new Promise<T>((resolve, reject) => {
       giveUp = reject;
-      computing.then(resolve, reject);
+      computing.then(resolve, (error: unknown) => {
+        if (error instanceof Problem) reject(error);
+        else setTimeout(reject, lossNoticeMs, error);
+      });
       if (lost !== null) reject(lost);
     });
   } finally {
