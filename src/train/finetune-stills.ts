@@ -35,6 +35,7 @@ export interface StillsOptions extends DataOptions {
   readonly batchFaces: number;
   readonly batchVoices: number;
   readonly pairs: number;
+  readonly balance: number;
   readonly keepFaces: number;
   readonly keepVoices: number;
   readonly lr: number;
@@ -177,6 +178,7 @@ export async function finetuneStills(
           batchFaces: options.batchFaces,
           batchVoices: options.batchVoices,
           pairs: options.pairs,
+          balance: options.balance,
           keepFaces: options.keepFaces,
           keepVoices: options.keepVoices,
           dropPath: options.dropPath,
@@ -238,6 +240,12 @@ export function finetuneStillsCommand(say: (line: string) => void): Command {
     .option('--batch-faces <count>', 'faces per step, over all threads', whole(0, 4096), 80)
     .option('--batch-voices <count>', 'voices per step, over all threads', whole(0, 4096), 24)
     .option('--pairs <count>', 'faces and voices per step that are also read as pairs', whole(0, 4096), 12)
+    .option(
+      '--balance <power>',
+      "a face's class counts with this power of its size, 0..1: 1 is as they come, 0 balances the classes",
+      number(0, 1),
+      0.75,
+    )
     .option('--keep-faces <share>', "share of a face's patches kept in training, 0..1", number(0.05, 1), 1)
     .option(
       '--keep-voices <share>',

@@ -78,6 +78,7 @@ const base: Omit<StillsOptions, 'out' | 'resume'> = {
   batchFaces: 16,
   batchVoices: 4,
   pairs: 2,
+  balance: 0.75,
   keepFaces: 1,
   keepVoices: 0.75,
   lr: 2e-3,

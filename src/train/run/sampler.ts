@@ -56,6 +56,8 @@ export interface SamplerOptions {
   readonly batchFaces: number;
   readonly batchVoices: number;
   readonly pairs: number;
+  /** Faces alone count by class with this power of its size: 1 is as they come, 0 balances the classes. */
+  readonly balance: number;
 }
 
 /** One thread's share of a step. The first `pairs` voices and faces belong together. */
@@ -69,8 +71,6 @@ export interface Draw {
   readonly pairs: number;
 }
 
-/** Faces other than the pairs' are drawn by class with this power of its size: 1 is as they come, 0 is balanced. */
-const balance = 0.75;
 /** A neutral voice is paired with a surprised face this often, labeled surprise: no voice here is labeled surprise. */
 const surprisePairShare = 0.5;
 
@@ -84,7 +84,7 @@ export function sampler(faces: FaceSet | null, voices: VoiceSet | null, options:
   const surprise = emotions.indexOf('surprise');
   const pools: number[][] = Array.from({ length: classCount }, () => []);
   faces?.labels.forEach((label, i) => pools[label]?.push(i));
-  const wanted = pools.map((pool) => pool.length ** balance);
+  const wanted = pools.map((pool) => pool.length ** options.balance);
   const wantedSum = wanted.reduce((a, b) => a + b, 0);
   const share = wanted.map((value) => value / Math.max(wantedSum, 1e-9));
   const voiceShare = new Array<number>(classCount).fill(0);

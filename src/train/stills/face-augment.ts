@@ -20,6 +20,12 @@ export interface FaceAugmentation {
   readonly flip: number;
   readonly blur: number;
   readonly motion: number;
+  /** Largest light from one side: relative change of brightness from the middle to an edge. */
+  readonly sideLight: number;
+  /** Probability that the face is seen in fewer pixels, down to half of them a side. */
+  readonly coarse: number;
+  /** Probability that something covers a part: glasses, a hand, hair, the picture's edge. */
+  readonly cover: number;
 }
 
 export const faceAugmentation: FaceAugmentation = {
@@ -31,6 +37,9 @@ export const faceAugmentation: FaceAugmentation = {
   flip: 0.5,
   blur: 0.15,
   motion: 0.5,
+  sideLight: 0.3,
+  coarse: 0.15,
+  cover: 0.2,
 };
 
 interface Warp {
@@ -81,6 +90,83 @@ function blur(image: Float32Array, side: number, scratch: Float32Array): void {
     }
 }
 
+/** What makes a picture unlike a studio's, drawn once for both frames. */
+interface Disturbance {
+  /** Side light: change per pixel from the middle, along x and y. */
+  readonly lightX: number;
+  readonly lightY: number;
+  /** Pixels a side that are left; the picture's own side leaves it. */
+  readonly coarseSide: number;
+  readonly cover: Cover | null;
+}
+
+interface Cover {
+  readonly left: number;
+  readonly top: number;
+  readonly right: number;
+  readonly bottom: number;
+  readonly gray: number;
+}
+
+/** A strip over the eyes, or a box anywhere that may reach over the edge. */
+function drawCover(side: number, random: Random): Cover {
+  const gray = random.uniform() * 255;
+  if (random.uniform() < 0.3) {
+    const top = side * (0.22 + random.uniform() * 0.1);
+    return { left: 0, top, right: side, bottom: top + side * (0.12 + random.uniform() * 0.13), gray };
+  }
+  const width = side * (0.2 + random.uniform() * 0.35);
+  const height = side * (0.2 + random.uniform() * 0.35);
+  const left = random.uniform() * side - width / 2;
+  const top = random.uniform() * side - height / 2;
+  return { left, top, right: left + width, bottom: top + height, gray };
+}
+
+/** Light, coarseness and cover, in place. */
+function disturb(image: Float32Array, side: number, by: Disturbance, scratch: Float32Array): void {
+  const middle = (side - 1) / 2;
+  for (let y = 0, i = 0; y < side; y++)
+    for (let x = 0; x < side; x++, i++)
+      image[i] = Math.min(255, image[i]! * (1 + by.lightX * (x - middle) + by.lightY * (y - middle)));
+  if (by.cover) {
+    const { left, top, right, bottom, gray } = by.cover;
+    for (let y = Math.max(0, Math.round(top)); y < Math.min(side, bottom); y++)
+      image.fill(
+        gray,
+        y * side + Math.max(0, Math.round(left)),
+        y * side + Math.round(Math.min(side, right)),
+      );
+  }
+  if (by.coarseSide < side) coarsen(image, side, by.coarseSide, scratch);
+}
+
+/** Means over the cells of a grid of `few` x `few`, and bilinear between them. */
+function coarsen(image: Float32Array, side: number, few: number, scratch: Float32Array): void {
+  const cell = side / few;
+  for (let v = 0; v < few; v++)
+    for (let u = 0; u < few; u++) {
+      const [top, bottom] = [Math.floor(v * cell), Math.ceil((v + 1) * cell)];
+      const [left, right] = [Math.floor(u * cell), Math.ceil((u + 1) * cell)];
+      let sum = 0;
+      for (let y = top; y < bottom; y++) for (let x = left; x < right; x++) sum += image[y * side + x]!;
+      scratch[v * few + u] = sum / ((bottom - top) * (right - left));
+    }
+  const inside = (at: number): number => Math.min(few - 1, Math.max(0, (at + 0.5) / cell - 0.5));
+  for (let y = 0; y < side; y++) {
+    const v = inside(y);
+    const v0 = Math.floor(v);
+    const v1 = Math.min(few - 1, v0 + 1);
+    for (let x = 0; x < side; x++) {
+      const u = inside(x);
+      const u0 = Math.floor(u);
+      const u1 = Math.min(few - 1, u0 + 1);
+      const top = scratch[v0 * few + u0]! * (u0 + 1 - u) + scratch[v0 * few + u1]! * (u - u0);
+      const bottom = scratch[v1 * few + u0]! * (u0 + 1 - u) + scratch[v1 * few + u1]! * (u - u0);
+      image[y * side + x] = top * (v0 + 1 - v) + bottom * (v - v0);
+    }
+  }
+}
+
 /** Fills the tokens of single faces; holds its scratch memory. */
 export interface FacePatcher {
   /**
@@ -120,6 +206,9 @@ export function facePatcher(config: HicmaeConfig): FacePatcher {
         flip: 0,
         blur: 0,
         motion: 0,
+        sideLight: 0,
+        coarse: 0,
+        cover: 0,
       };
       const limits = augmentation ?? none;
       const angle = (spread(random, limits.rotationDeg) * Math.PI) / 180;
@@ -137,6 +226,14 @@ export function facePatcher(config: HicmaeConfig): FacePatcher {
       };
       const blurred = random.uniform() < limits.blur;
       const moving = random.uniform() < limits.motion;
+      const light = spread(random, limits.sideLight) / (cropPx / 2);
+      const direction = random.uniform() * 2 * Math.PI;
+      const disturbance: Disturbance = {
+        lightX: light * Math.cos(direction),
+        lightY: light * Math.sin(direction),
+        coarseSide: random.uniform() < limits.coarse ? cropPx / 2 + random.integer(cropPx / 2) : cropPx,
+        cover: random.uniform() < limits.cover ? drawCover(cropPx, random) : null,
+      };
       frames.forEach((frame, t) => {
         if (t > 0 && !moving) {
           frame.set(frames[0]!);
@@ -153,6 +250,7 @@ export function facePatcher(config: HicmaeConfig): FacePatcher {
               };
         sample(set, index, moved, cropPx, frame);
         if (blurred) blur(frame, cropPx, scratch);
+        if (augmentation) disturb(frame, cropPx, disturbance, scratch);
       });
       standardize(tubelet);
       const pixels = patchPx * patchPx;

@@ -21,6 +21,8 @@ export interface VoiceAugmentation {
   /** Probability of a noise floor, and of a window that cuts the clip's beginning or end. */
   readonly noise: number;
   readonly cut: number;
+  /** Probability of a room: earlier sound that rings on. */
+  readonly room: number;
 }
 
 export const voiceAugmentation: VoiceAugmentation = {
@@ -30,7 +32,11 @@ export const voiceAugmentation: VoiceAugmentation = {
   shiftBins: 1.5,
   noise: 0.3,
   cut: 0.2,
+  room: 0.25,
 };
+
+/** How many frames ago a room's echoes were said. */
+const echoFrames = [3, 7, 13];
 
 // x -> x * scale + bias, from the one place that knows the constants.
 const bias = normalizeAndPad({ frames: new Float32Array([0]), frameCount: 1, melBins: 1 }, 1)[0]!;
@@ -47,6 +53,12 @@ function usedBinCount(bandLimitHz: number | null, melBins: number): number {
   let used = melBins;
   while (used > 0 && frames[used - 1]! <= logFloor) used--;
   return used;
+}
+
+/** ln(e^a + e^b). */
+function addLogs(a: number, b: number): number {
+  const high = Math.max(a, b);
+  return high + Math.log(1 + Math.exp(Math.min(a, b) - high));
 }
 
 export interface VoicePatcher {
@@ -90,6 +102,8 @@ export function voicePatcher(config: HicmaeConfig, bandLimitHz: number | null): 
       let speed = 1;
       let shift = 0;
       let noisy = false;
+      /** Per echo, ln of its power; none outside of a room. */
+      let echoes: number[] = [];
       level.fill(0);
       if (augmentation) {
         const a = augmentation;
@@ -106,46 +120,49 @@ export function voicePatcher(config: HicmaeConfig, bandLimitHz: number | null): 
         // From barely above the floor to loud room noise; its color is its own.
         const noiseLevel = logFloor + 2 + random.uniform() * 11;
         const noiseTilt = spread(random, 12) * perDb;
+        if (random.uniform() < a.room) {
+          // The first echo 4 to 14 dB below, then a decay by 60 dB in 0.3 to 1 s.
+          const first = -(4 + random.uniform() * 10) * perDb;
+          const perFrame = (-0.6 / (0.3 + random.uniform() * 0.7)) * perDb;
+          echoes = echoFrames.map((frames) => first + perFrame * (frames - echoFrames[0]!));
+        }
         for (let m = 0; m < melBins; m++) {
           const x = m / melBins - 0.5;
           level[m] = gain + tilt * x;
           noise[m] = noiseLevel + noiseTilt * x;
         }
       }
+      /** ln of the energy at frame t, mel bin s, both between their neighbors; the floor outside the clip. */
+      const energy = (t: number, s: number): number => {
+        const t0 = Math.floor(t);
+        const ft = t - t0;
+        const s0 = s | 0;
+        const fs = s - s0;
+        const from = begin + t0 * melBins + s0;
+        const at = (row: number): number => (mel[row]! + fs * (mel[row + 1]! - mel[row]!)) / melSteps;
+        const a = t0 >= 0 && t0 < length ? at(from) : logFloor;
+        if (ft === 0) return a;
+        const b = t0 + 1 >= 0 && t0 + 1 < length ? at(from + melBins) : logFloor;
+        return a + ft * (b - a);
+      };
       positions.forEach((position, k) => {
         const firstFrame = Math.floor(position / perRow) * patchSize;
         const firstBin = (position % perRow) * patchSize;
         let at = offset + k * patchSize * patchSize;
         for (let f = firstFrame; f < firstFrame + patchSize; f++) {
           const t = start + f * speed;
-          const t0 = Math.floor(t);
-          const ft = t - t0;
-          const inside0 = t0 >= 0 && t0 < length;
-          const inside1 = t0 + 1 >= 0 && t0 + 1 < length;
-          const row = begin + t0 * melBins;
           for (let m = firstBin; m < firstBin + patchSize; m++) {
             let value = logFloor;
             if (f >= lastFrame) value = 0;
             else if (m < used) {
               const s = Math.min(used - 1.001, Math.max(0, m + shift));
-              const s0 = s | 0;
-              const fs = s - s0;
-              const from = row + s0;
-              const a = inside0 ? (mel[from]! + fs * (mel[from + 1]! - mel[from]!)) / melSteps : logFloor;
-              const b =
-                !inside1 || ft === 0
-                  ? ft === 0
-                    ? a
-                    : logFloor
-                  : (mel[from + melBins]! + fs * (mel[from + melBins + 1]! - mel[from + melBins]!)) /
-                    melSteps;
-              value = a + ft * (b - a) + level[m]!;
-              if (noisy) {
-                // Energy of noise in one bin is about exponentially distributed (two or three degrees of freedom).
-                const n = noise[m]! + Math.log(0.15 - Math.log(1 - random.uniform()));
-                const high = Math.max(value, n);
-                value = high + Math.log(1 + Math.exp(Math.min(value, n) - high));
-              }
+              value = energy(t, s);
+              echoes.forEach((power, i) => {
+                value = addLogs(value, energy(t - echoFrames[i]!, s) + power);
+              });
+              value += level[m]!;
+              // Energy of noise in one bin is about exponentially distributed (two or three degrees of freedom).
+              if (noisy) value = addLogs(value, noise[m]! + Math.log(0.15 - Math.log(1 - random.uniform())));
               if (value < logFloor) value = logFloor;
             }
             patches[at++] = value * scale + bias;
