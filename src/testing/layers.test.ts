@@ -76,6 +76,7 @@ const packages: Readonly<Record<string, readonly string[]>> = {
     'echarts',
     'cli-progress',
     'sirv',
+    'markdown-it',
     '@tensorflow/tfjs-core',
     'vite-plugin-static-copy',
     '@mediapipe/tasks-vision',

@@ -85,8 +85,10 @@ function blur(image: Float32Array, side: number, scratch: Float32Array): void {
   for (let y = 1; y < side - 1; y++)
     for (let x = 1; x < side - 1; x++) {
       const i = y * side + x;
-      const row = (j: number): number => scratch[j - 1]! + 2 * scratch[j]! + scratch[j + 1]!;
-      image[i] = (row(i - side) + 2 * row(i) + row(i + side)) / 16;
+      const corners =
+        scratch[i - side - 1]! + scratch[i - side + 1]! + scratch[i + side - 1]! + scratch[i + side + 1]!;
+      const edges = scratch[i - side]! + scratch[i - 1]! + scratch[i + 1]! + scratch[i + side]!;
+      image[i] = (corners + 2 * edges + 4 * scratch[i]!) / 16;
     }
 }
 

@@ -55,6 +55,31 @@ function usedBinCount(bandLimitHz: number | null, melBins: number): number {
   return used;
 }
 
+/**
+ * ln of the energy at frame t and mel bin s of a clip, both between their neighbors; the floor outside of the clip.
+ * @param begin where the clip's frames begin in `mel`; it has `length`
+ */
+function energy(
+  mel: Int16Array,
+  begin: number,
+  length: number,
+  melBins: number,
+  t: number,
+  s: number,
+): number {
+  const t0 = Math.floor(t);
+  const ft = t - t0;
+  const s0 = s | 0;
+  const fs = s - s0;
+  const at = begin + t0 * melBins + s0;
+  const a = t0 >= 0 && t0 < length ? (mel[at]! + fs * (mel[at + 1]! - mel[at]!)) / melSteps : logFloor;
+  if (ft === 0) return a;
+  const next = at + melBins;
+  const b =
+    t0 + 1 >= 0 && t0 + 1 < length ? (mel[next]! + fs * (mel[next + 1]! - mel[next]!)) / melSteps : logFloor;
+  return a + ft * (b - a);
+}
+
 /** ln(e^a + e^b). */
 function addLogs(a: number, b: number): number {
   const high = Math.max(a, b);
@@ -132,19 +157,6 @@ export function voicePatcher(config: HicmaeConfig, bandLimitHz: number | null): 
           noise[m] = noiseLevel + noiseTilt * x;
         }
       }
-      /** ln of the energy at frame t, mel bin s, both between their neighbors; the floor outside the clip. */
-      const energy = (t: number, s: number): number => {
-        const t0 = Math.floor(t);
-        const ft = t - t0;
-        const s0 = s | 0;
-        const fs = s - s0;
-        const from = begin + t0 * melBins + s0;
-        const at = (row: number): number => (mel[row]! + fs * (mel[row + 1]! - mel[row]!)) / melSteps;
-        const a = t0 >= 0 && t0 < length ? at(from) : logFloor;
-        if (ft === 0) return a;
-        const b = t0 + 1 >= 0 && t0 + 1 < length ? at(from + melBins) : logFloor;
-        return a + ft * (b - a);
-      };
       positions.forEach((position, k) => {
         const firstFrame = Math.floor(position / perRow) * patchSize;
         const firstBin = (position % perRow) * patchSize;
@@ -156,10 +168,11 @@ export function voicePatcher(config: HicmaeConfig, bandLimitHz: number | null): 
             if (f >= lastFrame) value = 0;
             else if (m < used) {
               const s = Math.min(used - 1.001, Math.max(0, m + shift));
-              value = energy(t, s);
-              echoes.forEach((power, i) => {
-                value = addLogs(value, energy(t - echoFrames[i]!, s) + power);
-              });
+              value = energy(mel, begin, length, melBins, t, s);
+              for (let i = 0; i < echoes.length; i++) {
+                const echo = energy(mel, begin, length, melBins, t - echoFrames[i]!, s);
+                value = addLogs(value, echo + echoes[i]!);
+              }
               value += level[m]!;
               // Energy of noise in one bin is about exponentially distributed (two or three degrees of freedom).
               if (noisy) value = addLogs(value, noise[m]! + Math.log(0.15 - Math.log(1 - random.uniform())));
