@@ -21,7 +21,9 @@ const packages = `${root}node_modules`;
  */
 export function staticFolders(): Plugin[] {
   const models = {
-    src: ['json', 'safetensors', 'md', 'png', 'jpg', 'webp', 'svg'].map((extension) => `${root}models/*/*.${extension}`),
+    src: ['json', 'safetensors', 'md', 'png', 'jpg', 'webp', 'svg'].map(
+      (extension) => `${root}models/*/*.${extension}`,
+    ),
     dest: 'models',
     rename: (name: string, extension: string, fullPath: string) => {
       const folder = fullPath.split('/').at(-2) ?? '';
@@ -82,7 +84,10 @@ function madeOfModels(models: string): Plugin {
           next();
           return;
         }
-        response.setHeader('Content-Type', path.endsWith('.json') ? 'application/json' : 'text/html; charset=utf-8');
+        response.setHeader(
+          'Content-Type',
+          path.endsWith('.json') ? 'application/json' : 'text/html; charset=utf-8',
+        );
         response.end(make());
       });
     },
