@@ -32,6 +32,11 @@ it('finds, follows and crops a face, and says when there is none', async () => {
     expect(rightEye.x).toBeLessThan(leftEye.x);
     expect(mouth.y).toBeGreaterThan(leftEye.y);
     expect(new Set(face!.crop).size).toBeGreaterThan(20);
+    const twice = await tracker.track(await createImageBitmap(picture), 60, [32, 48]);
+    expect(twice?.crop.length).toBe(32 * 32 * 3);
+    expect(twice?.otherCrops?.map(({ length }) => length)).toEqual([48 * 48 * 3]);
+    // The picture is the same, and so is the face in it.
+    expect(twice?.otherCrops?.[0]).toEqual(face?.crop);
     expect((await tracker.detect(await createImageBitmap(picture))).length).toBe(1);
     expect(await tracker.track(await blank(), 80)).toBeNull();
   } finally {

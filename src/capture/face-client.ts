@@ -19,9 +19,14 @@ export interface FaceTracker {
    * The followed face in the next picture of a series; null when it is not to be seen. When several people are there,
    * the largest face at first is followed until it has been away for a second.
    * @param bitmap is transferred, and closed by the worker
+   * @param cropSizesPx sides of the crops, at least one: `crop` and then `otherCrops`; absent: the side of the opening
    * @throws Problem `face-detector-failed` or `timeout`
    */
-  track(bitmap: ImageBitmap, timeMs: number): Promise<FaceObservation | null>;
+  track(
+    bitmap: ImageBitmap,
+    timeMs: number,
+    cropSizesPx?: readonly number[],
+  ): Promise<FaceObservation | null>;
   /** All faces of one picture, surest first, without following; otherwise like track. */
   detect(bitmap: ImageBitmap): Promise<readonly DetectedFace[]>;
   /** Ends the worker; waiting calls reject. May be called twice. */
@@ -112,8 +117,8 @@ export async function openFaceTracker(options: {
 
   const late = 'The face detector did not answer in time: close other busy pages and start again';
   return {
-    async track(bitmap, timeMs) {
-      const reply = await call({ type: 'track', bitmap, timeMs }, trackLimitMs, late, [bitmap]);
+    async track(bitmap, timeMs, cropSizesPx) {
+      const reply = await call({ type: 'track', bitmap, timeMs, cropSizesPx }, trackLimitMs, late, [bitmap]);
       if (reply.type !== 'tracked') throw unexpected(reply);
       return reply.observation;
     },

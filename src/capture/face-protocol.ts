@@ -23,6 +23,8 @@ export interface FaceObservation extends DetectedFace {
   readonly timeMs: number;
   /** Aligned crop, RGB 0..255; shape [S, S, 3]. */
   readonly crop: Uint8ClampedArray;
+  /** The same in further sizes, where they were asked for, in that order. */
+  readonly otherCrops?: readonly Uint8ClampedArray[];
 }
 
 /** Parts of a request that the client fills in itself. */
@@ -44,6 +46,8 @@ export interface TrackRequest extends Numbered {
   readonly type: 'track';
   readonly bitmap: ImageBitmap;
   readonly timeMs: number;
+  /** Sides of the crops wanted: the first is `crop`, the rest are `otherCrops`; absent: the one of the opening. */
+  readonly cropSizesPx: readonly number[] | undefined;
 }
 
 /** All faces of one picture, without memory of others. The bitmap is transferred; the worker closes it. */

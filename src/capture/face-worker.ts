@@ -22,8 +22,11 @@ scope.addEventListener('message', (event: MessageEvent<FaceRequest>) => {
   const request = event.data;
   answer(request).then(
     (reply) => {
-      const crop = reply.type === 'tracked' ? reply.observation?.crop.buffer : undefined;
-      scope.postMessage(reply, crop ? [crop] : []);
+      const seen = reply.type === 'tracked' ? reply.observation : null;
+      scope.postMessage(
+        reply,
+        seen ? [seen.crop.buffer, ...(seen.otherCrops ?? []).map(({ buffer }) => buffer)] : [],
+      );
     },
     (error: unknown) => {
       const { kind, message } = toProblem(error);
@@ -42,7 +45,11 @@ async function answer(request: FaceRequest): Promise<FaceReply> {
       return { type: 'opened', id };
     case 'track':
       try {
-        return { type: 'tracked', id, observation: track(request.bitmap, request.timeMs) };
+        return {
+          type: 'tracked',
+          id,
+          observation: track(request.bitmap, request.timeMs, request.cropSizesPx),
+        };
       } finally {
         request.bitmap.close();
       }
@@ -60,14 +67,20 @@ function opened(): FaceFinder {
   return finder;
 }
 
-function track(bitmap: ImageBitmap, timeMs: number): FaceObservation | null {
+function track(
+  bitmap: ImageBitmap,
+  timeMs: number,
+  [first = cropPx, ...others]: readonly number[] = [],
+): FaceObservation | null {
   const face = chooseFace(tracked, opened().find(bitmap), timeMs);
   if (!face) return null;
   const points = steadyPoints(tracked, face.points, timeMs);
   tracked = { box: face.box, points, seenMs: timeMs };
   const { data, width, height } = readPixels(bitmap);
-  const crop = alignFace({ data, width, height, channels: 4 }, points, cropPx);
-  return { timeMs, box: face.box, points, score: face.score, crop };
+  const picture = { data, width, height, channels: 4 } as const;
+  const crop = alignFace(picture, points, first);
+  const otherCrops = others.map((sidePx) => alignFace(picture, points, sidePx));
+  return { timeMs, box: face.box, points, score: face.score, crop, otherCrops };
 }
 
 function readPixels(bitmap: ImageBitmap): ImageData {
