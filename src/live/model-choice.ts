@@ -24,6 +24,18 @@ const patience = 12;
 
 export type Took = Pick<Prediction, 'inferenceMs' | 'modalities'>;
 
+/** Why the running model runs; `other` names the model that is meant beside it. */
+export type ModelStatus =
+  | { readonly why: 'measuring' }
+  | { readonly why: 'largest' }
+  | { readonly why: 'by-hand' }
+  | { readonly why: 'save-data' }
+  | { readonly why: 'loading'; readonly other: string }
+  /** `otherMs`: what one of its readings would take, or took. */
+  | { readonly why: 'next-too-slow'; readonly other: string; readonly otherMs: number }
+  | { readonly why: 'went-back'; readonly other: string; readonly otherMs: number }
+  | { readonly why: 'failed'; readonly other: string; readonly message: string };
+
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
@@ -45,27 +57,17 @@ export function predictedMs(running: ListedModel, runningMs: number, other: List
   return runningMs * (other.multiplyAdds / running.multiplyAdds) ** growth;
 }
 
-/** What to run, and why not the next larger one. */
-export interface Suited {
-  readonly model: ListedModel;
-  /** The smallest model that is too slow, and what it would take; null when the largest suits. */
-  readonly next: { readonly model: ListedModel; readonly predictedMs: number } | null;
-}
-
 /**
- * The largest model that can be read with twice a second.
- * @param models smallest first, the running one among them; without those that have proved too slow
- * @param runningMs what one reading of it takes
+ * The largest model that can be read with twice a second; at least the smallest, which has to do on any machine.
+ * @param models smallest first, without those that have proved too slow
+ * @param runningMs what one reading of `running` takes
  */
-export function suitedModel(models: readonly ListedModel[], running: ListedModel, runningMs: number): Suited {
-  let model = models[0] ?? running;
-  for (const candidate of models) {
-    const ms = predictedMs(running, runningMs, candidate);
-    // The smallest has to do on any machine.
-    if (candidate !== model && hopFor(ms) > promisedHopMs) {
-      return { model, next: { model: candidate, predictedMs: ms } };
-    }
-    model = candidate;
-  }
-  return { model, next: null };
+export function suitedModel(
+  models: readonly ListedModel[],
+  running: ListedModel,
+  runningMs: number,
+): ListedModel {
+  const fits = (model: ListedModel): boolean =>
+    hopFor(predictedMs(running, runningMs, model)) <= promisedHopMs;
+  return models.findLast(fits) ?? models[0] ?? running;
 }

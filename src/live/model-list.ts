@@ -12,6 +12,24 @@ export interface ListedModel {
   readonly multiplyAdds: number;
 }
 
+/** A model's folder, or the list to choose from. */
+export type ModelWish = string | ListWish;
+
+export interface ListWish {
+  /** Absolute URL of models.json. */
+  readonly listUrl: string;
+  /** Name of a listed model, or `auto`. */
+  readonly choice: string;
+}
+
+/** The models there are, and the one to begin with. */
+export interface Offer {
+  /** Smallest first; empty where a folder was named. */
+  readonly models: readonly ListedModel[];
+  /** Of the folder to begin with, ending in a slash. */
+  readonly url: string;
+}
+
 /** A server that says nothing for this long has failed. */
 const limitMs = 30_000;
 
@@ -80,4 +98,21 @@ async function ask(listUrl: string): Promise<readonly ListedModel[]> {
     );
   }
   return parseModelList(json, listUrl);
+}
+
+/**
+ * What to begin with: the chosen model; for `auto` the smallest, so that nobody waits for a larger one.
+ * @throws Problem `model-missing`, also when no listed model has that name; `model-invalid`
+ */
+export async function readOffer(
+  { listUrl, choice }: ListWish,
+  list: (listUrl: string) => Promise<readonly ListedModel[]>,
+): Promise<Offer> {
+  const models = await list(listUrl);
+  const first = choice === 'auto' ? models[0] : models.find(({ name }) => name === choice);
+  if (first === undefined) {
+    const names = models.map(({ name }) => name).join(', ');
+    throw new Problem('model-missing', `${listUrl}: no model is named ${choice}; choose auto, ${names}`);
+  }
+  return { models, url: first.url };
 }
