@@ -126,6 +126,8 @@ export interface WasmOptions {
   readonly helpers?: readonly Helper[];
   /** False leaves fused multiply-add out (for tests). */
   readonly fused?: boolean;
+  /** The build for registers of 256 bits, where wide.ts found it to be faster. */
+  readonly wide?: string | undefined;
 }
 
 let kernelsRegistered = false;
@@ -138,9 +140,9 @@ let kernelsRegistered = false;
  * @returns what runs, in words ("wasm: SIMD with fused multiply-add, 2 threads")
  * @throws Problem `worker-failed` where the engine has no WebAssembly SIMD, threads or shared memory
  */
-export async function startWasmBackend({ helpers = [], fused = true }: WasmOptions = {}): Promise<string> {
+export async function startWasmBackend({ helpers = [], fused = true, wide }: WasmOptions = {}): Promise<string> {
   const heap = createHeap();
-  const loaded = await loadKernels(heap, helpers, fused);
+  const loaded = await loadKernels(heap, helpers, fused, wide);
   if (!loaded) throw new Problem('worker-failed', 'this engine has no WebAssembly SIMD');
   const { kernels, trouble } = loaded;
   if (!kernelsRegistered) {
@@ -155,5 +157,6 @@ export async function startWasmBackend({ helpers = [], fused = true }: WasmOptio
   if (!(await setBackend('wasm'))) throw new Problem('worker-failed', 'tfjs did not take the backend');
   const threads = kernels.threadCount > 1 ? `, ${kernels.threadCount} threads` : '';
   const trailer = trouble === null ? '' : `, ${trouble}`;
-  return `wasm: SIMD${kernels.fused ? ' with fused multiply-add' : ''}${threads}${trailer}`;
+  const bits = wide !== undefined && kernels.fused ? ' of 256 bits' : '';
+  return `wasm: SIMD${bits}${kernels.fused ? ' with fused multiply-add' : ''}${threads}${trailer}`;
 }

@@ -70,22 +70,26 @@ export interface Helper {
 /** A browser that cannot start a worker in this time runs the kernels on one thread. */
 const helperLimitMs = 10_000;
 
-function decode(base64: string): Uint8Array<ArrayBuffer> {
+export function decodeBuild(base64: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
 }
 
-/** The best build that this engine accepts, or undefined when it has no SIMD or no threads. */
+/**
+ * The best build that this engine accepts, or undefined when it has no SIMD or no threads.
+ * @param wide the wide build, base64, where it is wanted: see wide.ts
+ */
 export function chooseBuild(
   allowFused: boolean,
+  wide?: string,
 ): { bytes: Uint8Array<ArrayBuffer>; fused: boolean } | undefined {
   for (const fused of allowFused ? [true, false] : [false]) {
-    const bytes = decode(fused ? builds.fused : builds.plain);
+    const bytes = decodeBuild(fused ? (wide ?? builds.fused) : builds.plain);
     if (WebAssembly.validate(bytes)) return { bytes, fused };
   }
   return undefined;
 }
 
-function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): KernelExports {
+export function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): KernelExports {
   return new WebAssembly.Instance(module, { env: { memory } }).exports as KernelExports;
 }
 
@@ -98,8 +102,9 @@ export async function loadKernels(
   heap: Heap,
   helpers: readonly Helper[],
   allowFused: boolean,
+  wide?: string,
 ): Promise<{ kernels: Kernels; trouble: string | null } | undefined> {
-  const build = chooseBuild(allowFused);
+  const build = chooseBuild(allowFused, wide);
   if (!build) return undefined;
   const module = await WebAssembly.compile(build.bytes);
   const exports = instantiate(module, heap.memory);

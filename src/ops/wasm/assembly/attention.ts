@@ -3,7 +3,7 @@
 // evens that out. Threads share the heads.
 import { exp2Negative4, madd, maxLanes, sumLanes } from './simd';
 import { MR, NR, PANEL, packA, packB, roundUp } from './pack';
-import { FROM_C, FROM_ZERO, SPARE_BYTES, multiplyPacked } from './gemm';
+import { FROM_C, FROM_ZERO, SPARE_BYTES, clearSpare, multiplyPacked } from './gemm';
 import { argument, integer, setArgument, threadCount, threadNumber } from './pool';
 
 /** Queries per block of the gradient: a multiple of the micro-tile's rows; 800 keys make a block of scores of 192 KB. */
@@ -82,7 +82,7 @@ export function attentionScratchBytes(queries: i32, keys: i32, width: i32): usiz
   const keysPadded = roundUp(keys, MR);
   const widthPadded = roundUp(width, MR);
   return (
-    128 + floats(keysPadded * width) + floats(widthPadded * keys) + floats(NR * width) + floats(keysPadded * NR) +
+    128 + SPARE_BYTES + floats(keysPadded * width) + floats(widthPadded * keys) + floats(NR * width) + floats(keysPadded * NR) +
     floats(widthPadded * NR) + floats(NR)
   );
 }
@@ -137,21 +137,23 @@ export function attentionPart(part: i32): void {
   const scale: f32 = <f32>1 / sqrt<f32>(<f32>width);
   const keysPadded = roundUp(keys, MR);
   const widthPadded = roundUp(width, MR);
-  const packedK = (argument(10) + <usize>threadNumber() * argument(11) + 63) & ~63;
+  const spare = (argument(10) + <usize>threadNumber() * argument(11) + 63) & ~63;
+  const packedK = spare + SPARE_BYTES;
   const packedV = packedK + floats(keysPadded * width);
   const packedQ = packedV + floats(widthPadded * keys);
   const scores = packedQ + floats(NR * width);
   const sums = scores + floats(keysPadded * NR);
   const inverse = sums + floats(widthPadded * NR);
   const fromKeys = <usize>(n * keys) * ldk + head;
+  clearSpare(spare);
   packA(argument(2) + fromKeys, ldk, false, keys, width, packedK);
   packA(argument(3) + fromKeys, ldk, true, width, keys, packedV);
   for (let i = first; i < last; i += NR) {
     const rows = min(NR, last - i);
     packB(argument(0) + <usize>(n * queries + i) * ldq + head, ldq, true, width, rows, packedQ);
-    multiplyPacked(packedK, width * PANEL, packedQ, 0, width, scores, 32, keysPadded, NR, FROM_ZERO, 0, 0);
+    multiplyPacked(packedK, width * PANEL, packedQ, 0, width, scores, 32, keysPadded, NR, FROM_ZERO, 0, spare);
     softmaxColumns(scores, keys, scale, inverse);
-    multiplyPacked(packedV, keys * PANEL, scores, 0, keys, sums, 32, widthPadded, NR, FROM_ZERO, 0, 0);
+    multiplyPacked(packedV, keys * PANEL, scores, 0, keys, sums, 32, widthPadded, NR, FROM_ZERO, 0, spare);
     storeColumns(sums, inverse, argument(5) + <usize>(n * queries + i) * ldo + head, ldo, rows, width);
   }
 }
@@ -241,6 +243,7 @@ export function attentionGradPart(part: i32): void {
   const atKeys = <usize>(n * keys) * ldk + head;
   const dk = argument(7) + atKeys;
   const dv = argument(8) + atKeys;
+  clearSpare(spare);
   packB(argument(2) + atKeys, ldk, true, width, keys, packedKt);
   packB(argument(3) + atKeys, ldk, true, width, keys, packedVt);
   packB(argument(2) + atKeys, ldk, false, keys, width, packedK);

@@ -1,4 +1,4 @@
-// Matrix product after the classic blocking (Goto, BLIS): panels of A and B packed into scratch, a 6 x 8 (or 5 x 8) micro-kernel
+// Matrix product after the classic blocking (Goto, BLIS): panels of A and B packed into scratch, a micro-kernel of MR x 8
 // whose accumulators stay in registers, and blocks small enough that A's stays in L2 and B's panel in L1.
 import { madd } from './simd';
 import { MR, NR, PANEL, packA, packB, roundUp } from './pack';
@@ -8,7 +8,7 @@ import { argument, integer, partCount, partsFor, setArgument, threadNumber } fro
 /** Steps along the shared dimension per block: a B panel of 8 KB, half of a small L1. */
 const KC: i32 = 256;
 /** Rows of A per block: 100 KB packed. */
-const MC: i32 = MR == 6 ? 96 : 100;
+const MC: i32 = MR == 5 ? 100 : 96;
 /** Columns of B per block: 512 KB packed. */
 const NC: i32 = 512;
 
@@ -17,51 +17,82 @@ export const FROM_ZERO: i32 = 0;
 export const FROM_BIAS: i32 = 1;
 export const FROM_C: i32 = 2;
 
-/** One full tile: C[MR, 8] = start + A panel @ B panel. */
-function tile(a: usize, b: usize, k: i32, c: usize, ldc: usize, start: i32, bias: usize): void {
-  let x0 = f32x4.splat(0);
-  let y0 = x0;
-  if (start == FROM_BIAS) {
-    x0 = v128.load(bias);
-    y0 = v128.load(bias, 16);
-  }
-  let x1 = x0;
-  let y1 = y0;
-  let x2 = x0;
-  let y2 = y0;
-  let x3 = x0;
-  let y3 = y0;
-  let x4 = x0;
-  let y4 = y0;
+/**
+ * One full tile: C[MR, 8] = start + A panel @ B panel.
+ * @param from the tile's first start row, eight floats; the next is `fromStep` bytes on. No branches between loads and
+ *   stores: V8's revectorizing must see each pair of halves all the way.
+ */
+function tile(a: usize, b: usize, k: i32, c: usize, ldc: usize, from: usize, fromStep: usize): void {
+  let x0 = v128.load(from);
+  let y0 = v128.load(from, 16);
+  from += fromStep;
+  let x1 = v128.load(from);
+  let y1 = v128.load(from, 16);
+  from += fromStep;
+  let x2 = v128.load(from);
+  let y2 = v128.load(from, 16);
+  from += fromStep;
+  let x3 = v128.load(from);
+  let y3 = v128.load(from, 16);
+  from += fromStep;
+  let x4 = v128.load(from);
+  let y4 = v128.load(from, 16);
+  from += fromStep;
   let x5 = x0;
   let y5 = y0;
-  const c1 = c + ldc;
-  const c2 = c1 + ldc;
-  const c3 = c2 + ldc;
-  const c4 = c3 + ldc;
-  const c5 = c4 + ldc;
-  if (start == FROM_C) {
-    x0 = v128.load(c);
-    y0 = v128.load(c, 16);
-    x1 = v128.load(c1);
-    y1 = v128.load(c1, 16);
-    x2 = v128.load(c2);
-    y2 = v128.load(c2, 16);
-    x3 = v128.load(c3);
-    y3 = v128.load(c3, 16);
-    x4 = v128.load(c4);
-    y4 = v128.load(c4, 16);
-    if (MR == 6) {
-      x5 = v128.load(c5);
-      y5 = v128.load(c5, 16);
-    }
+  if (MR > 5) {
+    x5 = v128.load(from);
+    y5 = v128.load(from, 16);
+    from += fromStep;
+  }
+  let x6 = x0;
+  let y6 = y0;
+  if (MR > 6) {
+    x6 = v128.load(from);
+    y6 = v128.load(from, 16);
+    from += fromStep;
+  }
+  let x7 = x0;
+  let y7 = y0;
+  if (MR > 6) {
+    x7 = v128.load(from);
+    y7 = v128.load(from, 16);
+    from += fromStep;
+  }
+  let x8 = x0;
+  let y8 = y0;
+  if (MR > 6) {
+    x8 = v128.load(from);
+    y8 = v128.load(from, 16);
+    from += fromStep;
+  }
+  let x9 = x0;
+  let y9 = y0;
+  if (MR > 6) {
+    x9 = v128.load(from);
+    y9 = v128.load(from, 16);
+    from += fromStep;
+  }
+  let x10 = x0;
+  let y10 = y0;
+  if (MR > 6) {
+    x10 = v128.load(from);
+    y10 = v128.load(from, 16);
+    from += fromStep;
+  }
+  let x11 = x0;
+  let y11 = y0;
+  if (MR > 6) {
+    x11 = v128.load(from);
+    y11 = v128.load(from, 16);
+    from += fromStep;
   }
   // One step at a time: V8 moves all loads of a loop's body to its front, and two steps' would spill registers.
   const end = b + (<usize>k << 5);
   while (b < end) {
     const p = v128.load(b);
     const q = v128.load(b, 16);
-    const s0 = v128.load32_splat(a);
+    const s0 = v128.load32_splat(a, 0);
     x0 = madd(s0, p, x0);
     y0 = madd(s0, q, y0);
     const s1 = v128.load32_splat(a, 4);
@@ -76,27 +107,93 @@ function tile(a: usize, b: usize, k: i32, c: usize, ldc: usize, start: i32, bias
     const s4 = v128.load32_splat(a, 16);
     x4 = madd(s4, p, x4);
     y4 = madd(s4, q, y4);
-    if (MR == 6) {
+    if (MR > 5) {
       const s5 = v128.load32_splat(a, 20);
       x5 = madd(s5, p, x5);
       y5 = madd(s5, q, y5);
+    }
+    if (MR > 6) {
+      const s6 = v128.load32_splat(a, 24);
+      x6 = madd(s6, p, x6);
+      y6 = madd(s6, q, y6);
+    }
+    if (MR > 6) {
+      const s7 = v128.load32_splat(a, 28);
+      x7 = madd(s7, p, x7);
+      y7 = madd(s7, q, y7);
+    }
+    if (MR > 6) {
+      const s8 = v128.load32_splat(a, 32);
+      x8 = madd(s8, p, x8);
+      y8 = madd(s8, q, y8);
+    }
+    if (MR > 6) {
+      const s9 = v128.load32_splat(a, 36);
+      x9 = madd(s9, p, x9);
+      y9 = madd(s9, q, y9);
+    }
+    if (MR > 6) {
+      const s10 = v128.load32_splat(a, 40);
+      x10 = madd(s10, p, x10);
+      y10 = madd(s10, q, y10);
+    }
+    if (MR > 6) {
+      const s11 = v128.load32_splat(a, 44);
+      x11 = madd(s11, p, x11);
+      y11 = madd(s11, q, y11);
     }
     a += PANEL;
     b += 32;
   }
   v128.store(c, x0);
   v128.store(c, y0, 16);
-  v128.store(c1, x1);
-  v128.store(c1, y1, 16);
-  v128.store(c2, x2);
-  v128.store(c2, y2, 16);
-  v128.store(c3, x3);
-  v128.store(c3, y3, 16);
-  v128.store(c4, x4);
-  v128.store(c4, y4, 16);
-  if (MR == 6) {
-    v128.store(c5, x5);
-    v128.store(c5, y5, 16);
+  c += ldc;
+  v128.store(c, x1);
+  v128.store(c, y1, 16);
+  c += ldc;
+  v128.store(c, x2);
+  v128.store(c, y2, 16);
+  c += ldc;
+  v128.store(c, x3);
+  v128.store(c, y3, 16);
+  c += ldc;
+  v128.store(c, x4);
+  v128.store(c, y4, 16);
+  c += ldc;
+  if (MR > 5) {
+    v128.store(c, x5);
+    v128.store(c, y5, 16);
+    c += ldc;
+  }
+  if (MR > 6) {
+    v128.store(c, x6);
+    v128.store(c, y6, 16);
+    c += ldc;
+  }
+  if (MR > 6) {
+    v128.store(c, x7);
+    v128.store(c, y7, 16);
+    c += ldc;
+  }
+  if (MR > 6) {
+    v128.store(c, x8);
+    v128.store(c, y8, 16);
+    c += ldc;
+  }
+  if (MR > 6) {
+    v128.store(c, x9);
+    v128.store(c, y9, 16);
+    c += ldc;
+  }
+  if (MR > 6) {
+    v128.store(c, x10);
+    v128.store(c, y10, 16);
+    c += ldc;
+  }
+  if (MR > 6) {
+    v128.store(c, x11);
+    v128.store(c, y11, 16);
+    c += ldc;
   }
 }
 
@@ -114,18 +211,25 @@ function edgeTile(spare: usize, c: usize, ldc: usize, rows: i32, columns: i32, s
   }
 }
 
-/** Bytes of the spare tile that `multiplyPacked` needs. */
-export const SPARE_BYTES: usize = 192;
+/** Bytes of the spare tile that `multiplyPacked` needs, and of a row of zeros behind it. */
+export const SPARE_BYTES: usize = MR * 32 + 64;
+
+/** Makes scratch the spare memory of `multiplyPacked`. */
+export function clearSpare(spare: usize): void {
+  memory.fill(spare + MR * 32, 0, 32);
+}
 
 /**
  * C [m, n] = start + A @ B, from packed panels of depth k.
  * @param stepA bytes from one A panel to the next (PANEL k, or more where the panels hold more steps than these)
  * @param stepB bytes from one B panel to the next
+ * @param spare memory of SPARE_BYTES that `clearSpare` has seen
  */
 export function multiplyPacked(
   a: usize, stepA: usize, b: usize, stepB: usize, k: i32,
   c: usize, ldc: usize, m: i32, n: i32, start: i32, bias: usize, spare: usize,
 ): void {
+  const zeros = spare + MR * 32;
   for (let j = 0; j < n; j += NR) {
     const columns = min(NR, n - j);
     let panel = a;
@@ -133,9 +237,10 @@ export function multiplyPacked(
     for (let i = 0; i < m; i += MR) {
       const rows = min(MR, m - i);
       if (rows == MR && columns == NR) {
-        tile(panel, b, k, row, ldc, start, bias);
+        const from = start == FROM_C ? row : start == FROM_BIAS ? bias : zeros;
+        tile(panel, b, k, row, ldc, from, start == FROM_C ? ldc : 0);
       } else {
-        tile(panel, b, k, spare, NR * 4, FROM_ZERO, 0);
+        tile(panel, b, k, spare, NR * 4, zeros, 0);
         edgeTile(spare, row, ldc, rows, columns, start, bias);
       }
       panel += stepA;
@@ -230,6 +335,7 @@ function block(top: i32, bottom: i32, left: i32, right: i32): void {
   const ldb: usize = transposeB ? (<usize>k) << 2 : ldc;
   const spare = (argument(12) + <usize>threadNumber() * argument(13) + 63) & ~63;
   const packedB = spare + SPARE_BYTES;
+  clearSpare(spare);
   for (let j = left; j < right; j += NC) {
     const columns = min(NC, right - j);
     let p = 0;

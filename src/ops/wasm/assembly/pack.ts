@@ -1,12 +1,13 @@
-// Copies a block of a matrix into the order in which the micro-kernel reads it: A in panels of 5 or 6 rows, B in panels
+// Copies a block of a matrix into the order in which the micro-kernel reads it: A in panels of MR rows, B in panels
 // of 8 columns, step after step along the shared dimension, padded with zeros. Any transpose or row stride becomes
 // the same thing. Pointers and strides (`ld`) are in bytes.
+import { WIDE } from './wide';
 
 /**
  * Rows of a micro-tile: as many as the 16 vector registers of x86 hold beside what a step needs. Unfused, that is one
- * register more, for products.
+ * register more, for products; wide, a register holds both halves of a row.
  */
-export const MR: i32 = ASC_FEATURE_RELAXED_SIMD ? 6 : 5;
+export const MR: i32 = WIDE ? 12 : ASC_FEATURE_RELAXED_SIMD ? 6 : 5;
 /** Bytes of one step in a panel of A. */
 export const PANEL: i32 = MR * 4;
 /** Columns of a micro-tile. */
@@ -47,47 +48,37 @@ export function packA(a: usize, ld: usize, transposed: bool, m: i32, k: i32, to:
       let from = a + ((<usize>i) << 2);
       for (let p = 0; p < k; p++) {
         v128.store(to, v128.load(from));
-        if (MR == 6) store<u64>(to, load<u64>(from, 16), 16);
+        if (MR == 12) {
+          v128.store(to, v128.load(from, 16), 16);
+          v128.store(to, v128.load(from, 32), 32);
+        } else if (MR == 6) store<u64>(to, load<u64>(from, 16), 16);
         else store<f32>(to, load<f32>(from, 16), 16);
         from += ld;
         to += PANEL;
       }
     } else {
-      let r0 = a + <usize>i * ld;
-      let r1 = r0 + ld;
-      let r2 = r1 + ld;
-      let r3 = r2 + ld;
-      let r4 = r3 + ld;
-      let r5 = MR == 6 ? r4 + ld : r4;
+      let r = a + <usize>i * ld;
       let p = 0;
       for (; p + 4 <= k; p += 4) {
-        storeTransposed(v128.load(r0), v128.load(r1), v128.load(r2), v128.load(r3), to, PANEL);
-        for (let j: usize = 0; j < 4; j++) {
-          const at = to + j * PANEL;
-          store<f32>(at, load<f32>(r4 + (j << 2)), 16);
-          if (MR == 6) store<f32>(at, load<f32>(r5 + (j << 2)), 20);
+        let line = r;
+        let group: usize = 0;
+        for (; group + 16 <= <usize>PANEL; group += 16) {
+          const third = line + ld + ld;
+          storeTransposed(
+            v128.load(line), v128.load(line + ld), v128.load(third), v128.load(third + ld), to + group, PANEL,
+          );
+          line = third + ld + ld;
         }
-        r0 += 16;
-        r1 += 16;
-        r2 += 16;
-        r3 += 16;
-        r4 += 16;
-        r5 += 16;
+        for (; group < <usize>PANEL; group += 4) {
+          for (let j: usize = 0; j < 4; j++) store<f32>(to + group + j * PANEL, load<f32>(line + (j << 2)));
+          line += ld;
+        }
+        r += 16;
         to += 4 * PANEL;
       }
       for (; p < k; p++) {
-        store<f32>(to, load<f32>(r0));
-        store<f32>(to, load<f32>(r1), 4);
-        store<f32>(to, load<f32>(r2), 8);
-        store<f32>(to, load<f32>(r3), 12);
-        store<f32>(to, load<f32>(r4), 16);
-        if (MR == 6) store<f32>(to, load<f32>(r5), 20);
-        r0 += 4;
-        r1 += 4;
-        r2 += 4;
-        r3 += 4;
-        r4 += 4;
-        r5 += 4;
+        for (let j = 0; j < MR; j++) store<f32>(to + ((<usize>j) << 2), load<f32>(r + <usize>j * ld));
+        r += 4;
         to += PANEL;
       }
     }
