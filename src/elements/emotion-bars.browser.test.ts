@@ -2,16 +2,16 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Reading } from '../live/state.ts';
 import './emotion-bars.ts';
-import { topLabel } from './emotion-bars.ts';
 import { unbroken } from './emotion-timeline.ts';
 
 const labels = ['happy', 'sad', 'neutral'];
 
-function reading(happy: number, timeMs = 0): Reading {
+function reading(happy: number, timeMs = 0, label = 'happy'): Reading {
   const rest = (1 - happy) / 2;
   return {
     timeMs,
     probabilities: { happy, sad: rest, neutral: rest },
+    label,
     modalities: { face: true, voice: false },
     faceBox: null,
     inferenceMs: 3,
@@ -47,6 +47,37 @@ describe('<emotion-bars>', () => {
     expect(bars.getBoundingClientRect().height).toBe(before);
   });
 
+  it('says that no emotion is certain, in words for eyes and ears; the bars stay, hatched', async () => {
+    const bars = document.createElement('emotion-bars');
+    bars.labels = labels;
+    bars.reading = reading(0.9);
+    document.body.append(bars);
+    await bars.updateComplete;
+    const certain = bars.getBoundingClientRect().height;
+    bars.reading = null;
+    await bars.updateComplete;
+    bars.reading = reading(0.42, 500, 'uncertain');
+    await bars.updateComplete;
+    const find = (selector: string): Element | null | undefined => bars.shadowRoot?.querySelector(selector);
+    expect(find('.headline')?.textContent.trim()).toBe('Uncertain');
+    expect(find('.hint')?.textContent).toBe('Nearest: Happy, 42 %');
+    expect(find('[aria-live=polite]')?.textContent).toBe('Uncertain. Nearest: Happy, 42 %');
+    expect(find('li.top')).toBe(null);
+    expect(getComputedStyle(find('.fill')!).maskImage).toContain('gradient');
+    expect(find('[role=meter]')?.getAttribute('aria-valuetext')).toBe('42 %');
+    expect(bars.getBoundingClientRect().height).toBe(certain);
+  });
+
+  it('names the word of the reading, which may trail the longest bar', async () => {
+    const bars = document.createElement('emotion-bars');
+    bars.labels = labels;
+    bars.reading = reading(0.2);
+    document.body.append(bars);
+    await bars.updateComplete;
+    expect(bars.shadowRoot?.querySelector('.headline')?.textContent).toMatch(/Happy\s*20 %/);
+    expect(bars.shadowRoot?.querySelector('li.top')?.textContent).toContain('Happy');
+  });
+
   it('announces at most every few seconds', async () => {
     const bars = document.createElement('emotion-bars');
     bars.labels = labels;
@@ -61,10 +92,23 @@ describe('<emotion-bars>', () => {
   });
 });
 
-describe('topLabel', () => {
-  it('is the most probable label', () => {
-    expect(topLabel(reading(0.2), labels)).toBe('sad');
-    expect(topLabel(null, labels)).toBe(null);
+describe('<emotion-timeline>', () => {
+  it('tells when nothing was certain, in a row of its own and in its summary', async () => {
+    const timeline = document.createElement('emotion-timeline');
+    timeline.labels = labels;
+    timeline.history = [0, 500, 1000, 1500].map((timeMs) =>
+      reading(0.4, timeMs, timeMs < 1500 ? 'uncertain' : 'happy'),
+    );
+    document.body.append(timeline);
+    await timeline.updateComplete;
+    const chart = timeline.shadowRoot?.querySelector('[role=img]');
+    expect(chart?.getAttribute('aria-label')).toContain('uncertain 75 percent, happy 25 percent');
+    expect(timeline.shadowRoot?.querySelector('.unsure')).toBe(null);
+    timeline.mayBeUncertain = true;
+    await timeline.updateComplete;
+    const row = timeline.shadowRoot?.querySelector('.unsure');
+    expect(row?.textContent).toContain('Uncertain');
+    expect(row?.querySelectorAll('rect')).toHaveLength(1);
   });
 });
 

@@ -1,13 +1,14 @@
-// The readout: the top emotion named large, and one bar per label in a fixed order so that nothing jumps.
+// The readout: the reading's word named large, and one bar per label in a fixed order so that nothing jumps.
 import { css, html, LitElement, nothing } from 'lit';
 import type { Reading } from '../live/state.ts';
+import { mostProbable, uncertain } from '../live/verdict.ts';
 import { labelColor, labelName, theme } from './theme.ts';
 import { percent } from './words.ts';
 
-/** A screen reader hears the top emotion at most this often. */
+/** A screen reader hears the word at most this often. */
 const announceMs = 5000;
 
-/** @csspart headline - the top emotion; @csspart bar - a bar's track; @csspart fill - its filled part */
+/** @csspart headline - the top emotion, or that none is certain; @csspart bar - a bar's track; @csspart fill - its filled part */
 export class EmotionBars extends LitElement {
   static override properties = {
     labels: { attribute: false },
@@ -45,6 +46,10 @@ export class EmotionBars extends LitElement {
         letter-spacing: 0;
         color: var(--_muted);
         font-variant-numeric: tabular-nums;
+      }
+      .headline.uncertain {
+        font-weight: 500;
+        font-style: italic;
       }
       .headline.waiting {
         font-size: 1.125rem;
@@ -84,6 +89,11 @@ export class EmotionBars extends LitElement {
         transform-origin: left;
         transition: transform 180ms linear;
       }
+      /* No color alone: uncertain bars are hatched, and the headline says it. */
+      .uncertain .fill {
+        opacity: 0.55;
+        mask-image: repeating-linear-gradient(115deg, #000 0 3px, transparent 3px 6px);
+      }
       .number {
         text-align: right;
         color: var(--_muted);
@@ -113,8 +123,7 @@ export class EmotionBars extends LitElement {
 
   override willUpdate(changed: Map<string, unknown>): void {
     if (!changed.has('reading')) return;
-    const top = topLabel(this.reading, this.labels);
-    if (top === null || this.reading === null) {
+    if (this.reading === null) {
       this.announcement = '';
       this.#announcedAt = -Infinity;
       return;
@@ -122,28 +131,35 @@ export class EmotionBars extends LitElement {
     const now = performance.now();
     if (now - this.#announcedAt < announceMs) return;
     this.#announcedAt = now;
-    this.announcement = `${labelName(top)}, ${percent(this.reading.probabilities[top] ?? 0)}`;
+    const { label } = this.reading;
+    this.announcement =
+      label === uncertain
+        ? `Uncertain. ${nearest(this.reading)}`
+        : `${labelName(label)}, ${percent(this.reading.probabilities[label] ?? 0)}`;
   }
 
   override render() {
-    const top = topLabel(this.reading, this.labels);
-    const topProbability = top === null ? 0 : (this.reading?.probabilities[top] ?? 0);
-    // Below twice chance the top one is a toss-up, and the page says so.
-    const unsure = top !== null && topProbability * this.labels.length < 2;
+    const { reading } = this;
+    const isUncertain = reading?.label === uncertain;
     return html`
-      ${
-        top === null
-          ? html`<p class="headline waiting" part="headline">${this.waiting}</p>`
-          : html`<p class="headline" part="headline">
-              <span>${labelName(top)}</span><span class="percent">${percent(topProbability)}</span>
-            </p>`
-      }
-      <p class="hint">${unsure ? 'Close call: no emotion stands out.' : nothing}</p>
-      <ul role="list" aria-label="Emotions">
-        ${this.labels.map((label, index) => this.#row(label, index, label === top))}
+      ${this.#headline()}
+      <p class="hint">${reading === null ? nothing : hintFor(reading)}</p>
+      <ul role="list" aria-label="Emotions" class=${isUncertain ? 'uncertain' : ''}>
+        ${this.labels.map((label, index) => this.#row(label, index, label === reading?.label))}
       </ul>
       <p class="visually-hidden" role="status" aria-live="polite">${this.announcement}</p>
     `;
+  }
+
+  #headline() {
+    const { reading } = this;
+    if (reading === null) return html`<p class="headline waiting" part="headline">${this.waiting}</p>`;
+    if (reading.label === uncertain)
+      return html`<p class="headline uncertain" part="headline"><span>Uncertain</span></p>`;
+    return html`<p class="headline" part="headline">
+      <span>${labelName(reading.label)}</span>
+      <span class="percent">${percent(reading.probabilities[reading.label] ?? 0)}</span>
+    </p>`;
   }
 
   #row(label: string, index: number, top: boolean) {
@@ -171,14 +187,19 @@ export class EmotionBars extends LitElement {
   }
 }
 
-/** The label with the highest probability, the first of equals; null without a reading. */
-export function topLabel(reading: Reading | null, labels: readonly string[]): string | null {
-  if (reading === null) return null;
-  let top: string | null = null;
-  for (const label of labels) {
-    if (top === null || (reading.probabilities[label] ?? 0) > (reading.probabilities[top] ?? 0)) top = label;
-  }
-  return top;
+/** The most probable emotion of an uncertain reading. */
+function nearest({ probabilities }: Reading): string {
+  const best = mostProbable(probabilities);
+  return `Nearest: ${labelName(best)}, ${percent(probabilities[best] ?? 0)}`;
+}
+
+/** The line below the word; empty when the word is enough. */
+function hintFor(reading: Reading): string {
+  if (reading.label === uncertain) return nearest(reading);
+  // Below twice chance it is a toss-up, and the page says so.
+  const count = Object.keys(reading.probabilities).length;
+  const probability = reading.probabilities[reading.label] ?? 0;
+  return probability * count < 2 ? 'Close call: no emotion stands out.' : '';
 }
 
 customElements.define('emotion-bars', EmotionBars);

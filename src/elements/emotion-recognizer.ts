@@ -221,7 +221,11 @@ export class EmotionRecognizer extends LitElement {
           ></emotion-bars>
         </section>
         <section class="panel minute" part="panel" aria-label="Last minute">
-          <emotion-timeline .labels=${labels} .history=${running?.history ?? []}></emotion-timeline>
+          <emotion-timeline
+            .labels=${labels}
+            .history=${running?.history ?? []}
+            .mayBeUncertain=${(running?.model.uncertainBelow ?? 0) > 0}
+          ></emotion-timeline>
         </section>
         <section class="panel facts" part="panel" aria-label="How it is computed">
           <status-line .state=${state}></status-line>

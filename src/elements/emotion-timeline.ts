@@ -1,8 +1,8 @@
 // The last minute: one small curve per label, named beside it, so that the chart reads without its colors.
-import { css, html, LitElement, svg } from 'lit';
+import { css, html, LitElement, nothing, svg } from 'lit';
 import type { Reading } from '../live/state.ts';
+import { uncertain } from '../live/verdict.ts';
 import { labelColor, labelName, theme } from './theme.ts';
-import { topLabel } from './emotion-bars.ts';
 
 const spanMs = 60_000;
 
@@ -23,11 +23,14 @@ export class EmotionTimeline extends LitElement {
   static override properties = {
     labels: { attribute: false },
     history: { attribute: false },
+    mayBeUncertain: { attribute: false },
   };
   /** Rows, from top to bottom. */
   declare labels: readonly string[];
   /** Oldest first. */
   declare history: readonly Reading[];
+  /** Whether the model may find no emotion certain: then there is a row for it. */
+  declare mayBeUncertain: boolean;
 
   static override styles = [
     theme,
@@ -90,6 +93,7 @@ export class EmotionTimeline extends LitElement {
     super();
     this.labels = [];
     this.history = [];
+    this.mayBeUncertain = false;
   }
 
   override render() {
@@ -99,7 +103,14 @@ export class EmotionTimeline extends LitElement {
       <h2>Last minute</h2>
       <div part="chart" role="img" aria-label=${this.#summary()}>
         ${this.labels.map((label, index) => this.#curve(label, index, runs, endMs))}
-        ${(['face', 'voice'] as const).map((modality) => this.#presence(modality, endMs))}
+        ${
+          this.mayBeUncertain
+            ? this.#presence('Uncertain', ({ label }) => label === uncertain, endMs, 'unsure')
+            : nothing
+        }
+        ${(['face', 'voice'] as const).map((modality) =>
+          this.#presence(labelName(modality), ({ modalities }) => modalities[modality], endMs),
+        )}
         <div class="axis"><span>60 s ago</span><span>now</span></div>
       </div>
     `;
@@ -109,14 +120,13 @@ export class EmotionTimeline extends LitElement {
     if (this.history.length === 0) return 'Last minute: nothing read yet';
     const counts = new Map<string, number>();
     for (const reading of this.history) {
-      const top = topLabel(reading, this.labels);
-      if (top !== null) counts.set(top, (counts.get(top) ?? 0) + 1);
+      counts.set(reading.label, (counts.get(reading.label) ?? 0) + 1);
     }
     const shares = [...counts].sort((a, b) => b[1] - a[1]).slice(0, 3);
     const parts = shares.map(
       ([label, n]) => `${label} ${String(Math.round((n / this.history.length) * 100))} percent`,
     );
-    return `Last minute, share of time on top: ${parts.join(', ')}`;
+    return `Last minute, share of time read: ${parts.join(', ')}`;
   }
 
   #curve(label: string, index: number, runs: readonly (readonly Reading[])[], endMs: number) {
@@ -139,11 +149,11 @@ export class EmotionTimeline extends LitElement {
     </div>`;
   }
 
-  /** When a modality counted. */
-  #presence(modality: 'face' | 'voice', endMs: number) {
-    const spans = unbroken(this.history, (reading) => reading.modalities[modality]);
-    return html`<div class="row presence">
-      <span>${labelName(modality)}</span>
+  /** When something was the case. */
+  #presence(name: string, holds: (reading: Reading) => boolean, endMs: number, kind = '') {
+    const spans = unbroken(this.history, holds);
+    return html`<div class="row presence ${kind}">
+      <span>${name}</span>
       <svg viewBox="0 0 ${width} 10" preserveAspectRatio="none">
         ${spans.map((span) => {
           const from = place(span[0]?.timeMs ?? endMs, 0, endMs).x;

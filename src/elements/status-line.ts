@@ -1,7 +1,7 @@
 // How the readout came about: what counted, what computed it and why, how fast.
 import { css, html, LitElement, nothing } from 'lit';
 import type { LiveState } from '../live/state.ts';
-import { theme } from './theme.ts';
+import { labelName, theme } from './theme.ts';
 import { backendNames } from './words.ts';
 
 /** @csspart fact - one fact */
@@ -26,7 +26,8 @@ export class StatusLine extends LitElement {
       }
       @container (min-width: 28rem) {
         dl {
-          grid-template-columns: 1.35fr 0.8fr 1.3fr 0.9fr 1.2fr;
+          grid-template-columns: repeat(6, auto);
+          justify-content: space-between;
         }
       }
       dt {
@@ -57,6 +58,7 @@ export class StatusLine extends LitElement {
     const running = this.state?.phase === 'running' ? this.state : null;
     const reading = running?.reading ?? null;
     const facts: readonly (readonly [string, string])[] = [
+      ['Reads as', reading === null ? '–' : labelName(reading.label)],
       ['Read from', reading === null ? '–' : modalityWords(reading.modalities)],
       ['Model', running === null ? '–' : running.model.name],
       ['Computed by', running === null ? '–' : backendNames[running.backend.name]],

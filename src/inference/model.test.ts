@@ -9,7 +9,7 @@ import { constantCount } from '../ops/constant.ts';
 import type { HicmaeConfig } from '../model/config.ts';
 import { parameterShapes } from '../model/params.ts';
 import type { LoadedWeights } from '../weights/load.ts';
-import { blankClips, createModel, disposeModel, readClip } from './model.ts';
+import { blankClips, createModel, disposeModel, readClip, summarize } from './model.ts';
 
 const config: HicmaeConfig = { ...sizes.micro, classCount: 4 };
 
@@ -75,6 +75,28 @@ describe('a loaded model', () => {
     expect(plain.reduce((a, b) => a + b)).toBeCloseTo(1, 5);
     expect(await read(weights({ clip: { color: 'gray' } }), clip)).not.toEqual(plain);
     expect(await read(weights({ clip: { bandLimitHz: 2000 } }), clip)).not.toEqual(plain);
+  });
+
+  test('a calibration makes each kind of clip as sure as it says, and the order of its labels stays', async () => {
+    const temperature = { face: 2, voice: 0.5, both: 4 };
+    const loaded = weights();
+    const calibrated = {
+      ...loaded,
+      manifest: { ...loaded.manifest, calibration: { temperature, uncertainBelow: 0.4 } },
+    };
+    const kinds = [
+      [{ ...clip, samples: null }, temperature.face],
+      [{ ...clip, frames: null }, temperature.voice],
+      [clip, temperature.both],
+    ] as const;
+    for (const [given, t] of kinds) {
+      const powers = (await read(loaded, given)).map((p) => p ** (1 / t));
+      const sum = powers.reduce((a, b) => a + b);
+      for (const [c, p] of (await read(calibrated, given)).entries())
+        expect(p).toBeCloseTo(powers[c]! / sum, 5);
+    }
+    expect(summarize(calibrated.manifest).uncertainBelow).toBe(0.4);
+    expect(summarize(loaded.manifest).uncertainBelow).toBe(0);
   });
 
   test('of a longer sound the newest part counts', async () => {

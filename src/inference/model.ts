@@ -8,6 +8,7 @@ import { logMel } from '../clip/log-mel.ts';
 import type { Clip } from '../clip/spec.ts';
 import { audioPatches, videoPatches } from '../model/embed.ts';
 import { predict } from '../model/predict.ts';
+import { kindOf, temperatureFor } from '../weights/calibration.ts';
 import type { LoadedWeights } from '../weights/load.ts';
 import type { Manifest } from '../weights/manifest.ts';
 import type { ModelSummary, Prediction } from './protocol.ts';
@@ -42,12 +43,12 @@ export function disposeModel({ params }: LoadedModel): void {
   for (const param of Object.values(params)) param.dispose();
 }
 
-export function summarize({ name, labels, clip, missingModalities }: Manifest): ModelSummary {
-  return { name, labels, clip, missingModalities };
+export function summarize({ name, labels, clip, missingModalities, calibration }: Manifest): ModelSummary {
+  return { name, labels, clip, missingModalities, uncertainBelow: calibration?.uncertainBelow ?? 0 };
 }
 
 /**
- * Reads one clip.
+ * Reads one clip; the probabilities are calibrated if the manifest tells how.
  * @throws Problem `model-invalid` when the clip lacks a modality that this model cannot do without
  */
 export async function readClip({ manifest, params }: LoadedModel, clip: Clip): Promise<Prediction> {
@@ -77,12 +78,14 @@ export async function readClip({ manifest, params }: LoadedModel, clip: Clip): P
       }),
       config,
     );
-  const [probabilities] = await predict(params, config, [{ video, audio }]);
+  const modalities = { face: frames !== null, voice: samples !== null };
+  const temperature = temperatureFor(manifest.calibration, kindOf(modalities));
+  const [probabilities] = await predict(params, config, [{ video, audio }], temperature);
   assert(probabilities !== undefined, 'the model answered nothing');
   assert(probabilities.every(Number.isFinite), 'the model computed values that are no numbers');
   return {
     probabilities,
-    modalities: { face: frames !== null, voice: samples !== null },
+    modalities,
     inferenceMs: performance.now() - startedMs,
   };
 }

@@ -17,6 +17,8 @@ export interface ModelSummary {
   readonly clip: ClipSpec;
   /** Whether the model was trained to read a face alone or a voice alone. */
   readonly missingModalities: boolean;
+  /** A reading whose greatest probability is below this, 0..1, is uncertain; 0: none ever is. */
+  readonly uncertainBelow: number;
 }
 
 export interface LoadRequest {
@@ -54,7 +56,7 @@ export interface LoadedReply {
 }
 
 export interface Prediction {
-  /** Probability of each label, in the labels' order; they sum to 1. */
+  /** Probability of each label, calibrated if the model is, in the labels' order; they sum to 1. */
   readonly probabilities: Float32Array;
   /** Which modalities the clip had. */
   readonly modalities: { readonly face: boolean; readonly voice: boolean };

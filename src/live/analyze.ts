@@ -49,7 +49,8 @@ export async function analyzeFile(
         backend: options.backend,
       }),
     );
-    const { clip: spec, labels } = recognizer.model;
+    const { model } = recognizer;
+    const { clip: spec } = model;
     const tracker = keep(await parts.openFaceTracker({ assetsUrl: options.assetsUrl, cropPx: spec.cropPx }));
     const assembler = parts.createAssembler(spec, source.sound);
     const intervalMs = lookIntervalMs(spec.frameIntervalMs);
@@ -67,10 +68,10 @@ export async function analyzeFile(
         faceBox = seen.face === null ? null : Object.freeze({ ...seen.face.box });
       }
       const clip = assembler.cut(timeMs);
-      if (!isReadable(clip, recognizer.model)) continue;
+      if (!isReadable(clip, model)) continue;
       const prediction = await recognizer.predict(clip);
       signal?.throwIfAborted();
-      const reading = toReading(clip, labels, prediction, faceBox);
+      const reading = toReading(clip, model, prediction, faceBox);
       readings.push(reading);
       onReading?.(reading);
     }

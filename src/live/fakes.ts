@@ -117,7 +117,13 @@ export function bench(held: readonly ('source' | 'recognizer' | 'tracker')[] = [
     async openRecognizer({ onProgress }) {
       onProgress?.({ stage: 'download', loadedBytes: 50, totalBytes: 100 });
       return opened('recognizer', {
-        model: { name: 'fake', labels: ['happy', 'sad'], clip: spec, missingModalities: true },
+        model: {
+          name: 'fake',
+          labels: ['happy', 'sad'],
+          clip: spec,
+          missingModalities: true,
+          uncertainBelow: 0,
+        },
         backend: { name: 'cpu', reason: 'fake' } as const,
         predict: (clip: Clip) => {
           const answer = deferred<Prediction>();

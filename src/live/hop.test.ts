@@ -32,6 +32,7 @@ describe('remember', () => {
   const at = (timeMs: number): Reading => ({
     timeMs,
     probabilities: { happy: 1 },
+    label: 'happy',
     modalities: { face: true, voice: false },
     faceBox: null,
     inferenceMs: 1,

@@ -11,6 +11,8 @@ import { browserParts } from './parts.ts';
 import type { Follower, Parts, SourceRequest } from './parts.ts';
 import { smooth, smoothingGapMs } from './smoothing.ts';
 import { isReadable, look, lookIntervalMs, toReading } from './steps.ts';
+import { judge } from './verdict.ts';
+import type { Verdict } from './verdict.ts';
 import type { LiveState, Notice, Reading, RunningState, StartStep } from './state.ts';
 import type { Source } from '../capture/source.ts';
 
@@ -170,6 +172,7 @@ export function createPipeline(options: PipelineOptions, parts: Parts = browserP
     let faceBox: FaceBox | null = null;
     let faceMs = beganMs;
     let soundMs = beganMs;
+    let verdict: Verdict | null = null;
     let reading: Reading | null = null;
     let history: readonly Reading[] = Object.freeze([]);
     let hopMs = minHopMs;
@@ -223,7 +226,9 @@ export function createPipeline(options: PipelineOptions, parts: Parts = browserP
       if (mine.isOver()) return;
       meanMs = meanPredictionMs(meanMs, parts.nowMs() - startedMs);
       hopMs = hopFor(meanMs);
-      reading = smooth(reading, toReading(clip, model.labels, prediction, box));
+      const smoothed = smooth(reading, toReading(clip, model, prediction, box));
+      verdict = judge(verdict, smoothed, model.uncertainBelow);
+      reading = Object.freeze({ ...smoothed, label: verdict.label });
       history = remember(history, reading);
       tell();
     };

@@ -7,6 +7,7 @@ function reading(timeMs: number, happy: number, modalities = { face: true, voice
   return {
     timeMs,
     probabilities: { happy, sad: 1 - happy },
+    label: happy >= 0.5 ? 'happy' : 'sad',
     modalities,
     faceBox: null,
     inferenceMs: 10,

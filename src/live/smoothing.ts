@@ -1,14 +1,14 @@
 // Steadies the readout: single clips flicker more than a face does. Pure, so that a test can say what it promises.
 import type { Reading } from './state.ts';
 
-/** Time constant of the readout: short against the 2.56 s clip, long against the hop. */
-export const smoothingTimeConstantMs = 800;
+/** Time constant of the readout: with a longer one a real change would not show within a second (verdict.test.ts). */
+export const smoothingTimeConstantMs = 500;
 
 /** After a longer silence the past says nothing about the present. */
 export const smoothingGapMs = 3000;
 
 /**
- * The next smoothed reading: probabilities move toward `raw` by 1 - exp(-dt / 0.8 s), dt from the readings' own times, so
+ * The next smoothed reading: probabilities move toward `raw` by 1 - exp(-dt / 0.5 s), dt from the readings' own times, so
  * that the result does not depend on the hop. Starts anew without a past, when the modalities or the labels differ, when
  * time ran backward, and after a gap of more than 3 s. The probabilities sum to 1.
  * @param previous the last smoothed reading, or null

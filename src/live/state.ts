@@ -7,8 +7,10 @@ import type { Source, SourceKind } from '../capture/source.ts';
 export interface Reading {
   /** End of the clip, milliseconds since the source started (media time for a file). */
   readonly timeMs: number;
-  /** Label -> probability; they sum to 1. */
+  /** Label -> probability, calibrated if the model is; they sum to 1. */
   readonly probabilities: Readonly<Record<string, number>>;
+  /** The most probable label, steadied in a live reading, or `uncertain`. */
+  readonly label: string;
   readonly modalities: { readonly face: boolean; readonly voice: boolean };
   /** Where the face was at timeMs; null when none was seen. */
   readonly faceBox: FaceBox | null;

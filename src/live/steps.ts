@@ -6,6 +6,7 @@ import type { ModelSummary, Prediction } from '../inference/protocol.ts';
 import type { Source } from '../capture/source.ts';
 import type { Reading } from './state.ts';
 import type { Follower } from './parts.ts';
+import { judge } from './verdict.ts';
 
 /** What a look at the source's current picture gave. */
 export interface Look {
@@ -34,17 +35,20 @@ export function lookIntervalMs(frameIntervalMs: number): number {
   return Math.min(lookMs, frameIntervalMs / 2);
 }
 
-/** A prediction under its labels' names, frozen. */
+/** A prediction under its labels' names, frozen; its own label is that of this reading alone. */
 export function toReading(
   clip: Pick<Clip, 'endMs'>,
-  labels: readonly string[],
+  { labels, uncertainBelow }: Pick<ModelSummary, 'labels' | 'uncertainBelow'>,
   prediction: Prediction,
   faceBox: FaceBox | null,
 ): Reading {
   const pairs = labels.map((label, index) => [label, prediction.probabilities[index] ?? 0] as const);
+  const timeMs = clip.endMs;
+  const probabilities = Object.freeze(Object.fromEntries(pairs));
   return Object.freeze({
-    timeMs: clip.endMs,
-    probabilities: Object.freeze(Object.fromEntries(pairs)),
+    timeMs,
+    probabilities,
+    label: judge(null, { timeMs, probabilities }, uncertainBelow).label,
     modalities: Object.freeze({ ...prediction.modalities }),
     faceBox,
     inferenceMs: prediction.inferenceMs,

@@ -1,5 +1,5 @@
 // From a clip's patches to probabilities; leaves no tensor behind.
-import { softmax, tensor3d, tidy } from '@tensorflow/tfjs-core';
+import { mul, softmax, tensor3d, tidy } from '@tensorflow/tfjs-core';
 import { assert, defined } from '../base/assert.ts';
 import type { HicmaeConfig } from './config.ts';
 import { patchLength, tokenCount } from './embed.ts';
@@ -18,19 +18,22 @@ export interface ClipPatches {
 /**
  * Probabilities of each clip's classes.
  * @param clips all with the same modalities present: one batch, one forward pass
+ * @param temperature divides the head's outputs before the softmax; above 0
  * @returns for each clip E probabilities, in the order of the head's classes
  */
 export async function predict(
   params: Params,
   config: HicmaeConfig,
   clips: readonly ClipPatches[],
+  temperature = 1,
 ): Promise<Float32Array[]> {
   if (clips.length === 0) return [];
   assert(config.headActivation === 'none', `predict: head activation ${config.headActivation}; wanted none`);
   const probabilities = tidy(() => {
     const video = batchOf('video', config, clips);
     const audio = batchOf('audio', config, clips);
-    return softmax(forwardClassify(params, config, video, audio)); // [B, E]
+    const outputs = forwardClassify(params, config, video, audio); // [B, E]
+    return softmax(temperature === 1 ? outputs : mul(outputs, 1 / temperature));
   });
   try {
     const values = await probabilities.data<'float32'>();

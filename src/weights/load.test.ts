@@ -24,6 +24,8 @@ const about: Omit<Manifest, 'format' | 'files'> = {
   provenance: { command: 'none: random numbers' },
 };
 
+const calibration = { temperature: { face: 1.2, voice: 0.9, both: 1 }, uncertainBelow: 0.5 };
+
 function randomTensors(): Record<string, Tensor> {
   const stream = random(1);
   return Object.fromEntries(
@@ -90,6 +92,13 @@ describe('a model folder', () => {
     const total = manifest.files[0]!.bytes;
     expect(progress[0]).toEqual([0, total]);
     expect(progress.at(-1)).toEqual([total, total]);
+  });
+
+  test('keeps its calibration', async () => {
+    expect((await packWeights(tensors, 'F32', { ...about, calibration })).manifest.calibration).toEqual(
+      calibration,
+    );
+    expect(manifest).not.toHaveProperty('calibration');
   });
 
   test('in half precision comes back near', async () => {
@@ -184,6 +193,20 @@ describe('a model folder', () => {
     [{ missingModalities: 'yes' }, 'missingModalities is "yes", wanted true or false'],
     [{ files: [] }, 'files is [], wanted at least one'],
     [{ provenance: { seed: 1 } }, 'provenance.seed is 1, wanted a text'],
+    [{ calibration: { uncertainBelow: 0.5 } }, 'calibration.temperature is nothing, wanted an object'],
+    [
+      { calibration: { ...calibration, temperature: { ...calibration.temperature, voice: 0 } } },
+      'calibration.temperature.voice is 0, wanted a number above 0',
+    ],
+    [
+      { calibration: { ...calibration, uncertainBelow: 1.1 } },
+      'calibration.uncertainBelow is 1.1, wanted a number from 0 to 1',
+    ],
+    [
+      { calibration, labels: ['a', 'b', 'uncertain'] },
+      'labels is ["a","b","uncertain"], wanted none named uncertain',
+    ],
+    [{ calibration, outputs: 'dimensions' }, 'calibration is {'],
   ])('a manifest with %j is refused in one sentence', (change, sentence) => {
     expect(() => parseManifest({ ...manifest, ...change })).toThrow(`manifest.json: ${sentence}`);
   });

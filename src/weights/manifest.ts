@@ -2,6 +2,8 @@
 import type { ClipSpec } from '../clip/spec.ts';
 import { Problem } from '../base/errors.ts';
 import type { HicmaeConfig } from '../model/config.ts';
+import { uncertainLabel } from './calibration.ts';
+import type { InputKind, ModelCalibration } from './calibration.ts';
 
 export interface WeightFile {
   /** Relative to the manifest. */
@@ -22,6 +24,8 @@ export interface Manifest {
   readonly clip: ClipSpec;
   /** Trained with modality dropout: a face alone or a voice alone can be read. */
   readonly missingModalities: boolean;
+  /** Of classes; absent: the probabilities are as the head gives them, and no reading is uncertain. */
+  readonly calibration?: ModelCalibration;
   readonly files: readonly WeightFile[];
   /** Data, command, commit, seed, time, scores: free text by key. */
   readonly provenance: Readonly<Record<string, string>>;
@@ -148,6 +152,22 @@ function parseClip(value: unknown, config: HicmaeConfig): ClipSpec {
   return clip;
 }
 
+function parseCalibration(value: unknown, labels: readonly string[]): ModelCalibration {
+  const fields = object(value, 'calibration');
+  const temperatures = object(fields['temperature'], 'calibration.temperature');
+  const temperature = (kind: InputKind): number =>
+    positive(temperatures[kind], `calibration.temperature.${kind}`);
+  const least = fields['uncertainBelow'];
+  if (typeof least !== 'number' || !(least >= 0 && least <= 1))
+    mismatch('calibration.uncertainBelow', least, 'a number from 0 to 1');
+  if (labels.includes(uncertainLabel))
+    mismatch('labels', labels, `none named ${uncertainLabel} beside a calibration`);
+  return {
+    temperature: { face: temperature('face'), voice: temperature('voice'), both: temperature('both') },
+    uncertainBelow: least,
+  };
+}
+
 function parseFile(value: unknown, path: string): WeightFile {
   const fields = object(value, path);
   const name = text(fields['path'], `${path}.path`);
@@ -171,7 +191,9 @@ function parseFields(json: unknown): Manifest {
   const files = list(fields['files'], 'files').map((file, i) => parseFile(file, `files[${String(i)}]`));
   if (files.length === 0) mismatch('files', files, 'at least one');
   const provenance = Object.entries(object(fields['provenance'], 'provenance'));
-  const outputs = fields['outputs'];
+  const { outputs, calibration } = fields;
+  if (calibration !== undefined && outputs === 'dimensions')
+    mismatch('calibration', calibration, 'none for outputs that are dimensions');
   return {
     format,
     name: text(fields['name'], 'name'),
@@ -180,6 +202,7 @@ function parseFields(json: unknown): Manifest {
     ...(outputs === undefined ? {} : { outputs: oneOf(outputs, 'outputs', ['classes', 'dimensions']) }),
     clip: parseClip(fields['clip'], config),
     missingModalities: flag(fields['missingModalities'], 'missingModalities'),
+    ...(calibration === undefined ? {} : { calibration: parseCalibration(calibration, labels) }),
     files,
     provenance: Object.fromEntries(
       provenance.map(([key, value]) => [
