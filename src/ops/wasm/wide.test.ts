@@ -9,7 +9,8 @@ import { wide } from './kernels-wide.ts';
 import { trial } from './wide.ts';
 
 beforeAll(async () => {
-  if (Number(process.versions.node.split('.')[0]) < 24) setFlagsFromString('--experimental-wasm-relaxed-simd');
+  if (Number(process.versions.node.split('.')[0]) < 24)
+    setFlagsFromString('--experimental-wasm-relaxed-simd');
   else for (const flag of ['--experimental-wasm-revectorize', '--no-liftoff']) setFlagsFromString(flag);
   expect(await startWasmBackend({ wide })).toBe('wasm: SIMD of 256 bits with fused multiply-add');
 });
