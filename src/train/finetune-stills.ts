@@ -13,16 +13,16 @@ import { parameterGroups, parameterShapes } from '../model/params.ts';
 import { backendOption, chooseTrainBackend } from './webgpu.ts';
 import type { BackendOption } from './webgpu.ts';
 import { officialAdamW } from './run/adamw.ts';
-import { readCheckpoint } from './run/checkpoint.ts';
 import { commandLine } from './run/command-line.ts';
 import { endLine } from './run/run-clips.ts';
-import { initialFlat } from './run/flat-params.ts';
+import { initialFinetune } from './run/initial.ts';
 import { number, whole } from './options.ts';
 import { stopOnInterrupt } from './run/run-options.ts';
 import { scoreClassification } from './scores/metrics.ts';
 import { runLog } from './run/run-log.ts';
 import { checkRunFolder, train } from './run/trainer.ts';
 import type { Validation } from './run/trainer.ts';
+import { readWeights } from './weights/read-weights.ts';
 import { loadTrainingData } from './stills/training-data.ts';
 import type { DataOptions, TrainingData } from './stills/training-data.ts';
 
@@ -131,18 +131,13 @@ export async function finetuneStills(
     from: rest.from ?? null,
   };
   checkRunFolder(out, resume, identity);
-  const earlier = options.from === undefined ? null : readCheckpoint(options.from);
-  if (earlier && JSON.stringify(earlier.state.model.config) !== JSON.stringify(config)) {
-    throw new Problem(
-      'unsupported-file',
-      `${options.from ?? ''} holds another architecture than --size ${options.size}: go on from a run of the same size.`,
-    );
-  }
   mkdirSync(out, { recursive: true });
   const data = await loadTrainingData(options, config, clip, say);
   const command = commandLine('finetune-stills', options);
+  const earlier = options.from === undefined ? undefined : (await readWeights(options.from)).about;
   const provenance = {
-    command: earlier ? `${earlier.state.provenance['command'] ?? ''} && ${command}` : command,
+    // How the weights came to be that it starts from, then this.
+    command: [earlier?.provenance['command'], command].filter((part) => part !== undefined).join(' && '),
     data: [
       data.faces ? `FER+-like faces: ${String(data.faces.count)} of split train` : null,
       data.voices
@@ -207,7 +202,7 @@ export async function finetuneStills(
         validateEverySteps: validateEvery,
         patience: Infinity,
       },
-      initial: () => Promise.resolve(earlier?.arrays.average ?? initialFlat(config, options.seed)),
+      initial: () => initialFinetune(config, options.from, options.seed, say),
       log: log.log,
       stopping,
     });
@@ -220,7 +215,7 @@ export async function finetuneStills(
 /** The command as it is typed. */
 export function finetuneStillsCommand(say: (line: string) => void): Command {
   return new Command('finetune-stills')
-    .description('Train faces alone, voices alone and pairs by label together, from fresh parameters.')
+    .description('Train faces alone, voices alone and pairs by label together.')
     .option(
       '--faces <dir>',
       'faces laid out like FER+: train-images.npy.gz, train-votes.csv, and valid-... if there is',
@@ -228,7 +223,10 @@ export function finetuneStillsCommand(say: (line: string) => void): Command {
     .option('--voices <dir>', 'voices laid out like CREMA-D: clips.csv, audio/CLIP.opus')
     .option('--fold <number>', 'fold of voices held out from training', whole(1, 1000), 1)
     .addOption(new Option('--size <name>', 'architecture').choices(Object.keys(sizes)).default('nano'))
-    .option('--from <run>', "start from another run's averaged weights (default: fresh parameters)")
+    .option(
+      '--from <path>',
+      'start from these weights, fine-tuned or pre-trained: a run, a model folder, .safetensors or .pth (default: fresh)',
+    )
     .requiredOption('--out <dir>', 'folder of the run: checkpoint, log; for example runs/nano')
     .option('--steps <count>', 'optimizer steps', whole(1, 10_000_000), 4000)
     .option(
