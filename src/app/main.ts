@@ -1,4 +1,4 @@
-// The page: hands its address's settings to the element. `?source=camera|file|demo&model=URL&backend=auto|webgpu|wasm|cpu`
+// The page: hands its address's settings to the element. `?source=camera|file|demo&model=auto|URL&backend=auto|webgpu|wasm|cpu`
 import '../elements/emotion-recognizer.ts';
 
 const recognizer = document.querySelector('emotion-recognizer');

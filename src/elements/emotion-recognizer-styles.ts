@@ -56,6 +56,20 @@ export const recognizerStyles = css`
     border-color: color-mix(in srgb, var(--_text) 28%, transparent);
     color: var(--_text);
   }
+  button.about {
+    flex: none;
+    min-width: 0;
+    min-height: 2rem;
+    margin-top: 0.5rem;
+    padding: 0.2rem 0;
+    border: 0;
+    background: none;
+    color: var(--_accent);
+    font-size: 0.875rem;
+    font-weight: 550;
+    text-decoration: underline;
+    text-underline-offset: 0.2em;
+  }
   button:disabled {
     background: var(--_line);
     color: var(--_muted);

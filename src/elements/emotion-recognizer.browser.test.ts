@@ -75,6 +75,8 @@ describe('<emotion-recognizer>', () => {
         uncertainBelow: 0,
       },
       backend: { name: 'wasm', reason: '' },
+      modelUrl: 'https://example.org/models/nano/',
+      modelStatus: null,
       notices: ['no-microphone'],
       soundProblem: { kind: 'device-busy', message: 'Another program holds the microphone.' },
       faceBox: null,

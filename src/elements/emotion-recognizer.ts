@@ -1,8 +1,11 @@
 // <emotion-recognizer>: the whole readout in one tag. Requests go to the pipeline, its snapshots come back down.
 import { html, LitElement, nothing } from 'lit';
+import type { PropertyValues } from 'lit';
 import { analyzeFile } from '../live/analyze.ts';
 import type { Analysis, AnalyzeFileOptions } from '../live/analyze.ts';
 import { createPipeline } from '../live/pipeline.ts';
+import { fetchModelList } from '../live/model-list.ts';
+import type { ListedModel } from '../live/model-list.ts';
 import type { Pipeline, PipelineOptions } from '../live/pipeline.ts';
 import type { LiveState, Reading } from '../live/state.ts';
 import type { SourceKind } from '../capture/source.ts';
@@ -15,6 +18,7 @@ import './emotion-picture.ts';
 import './emotion-timeline.ts';
 import './level-meter.ts';
 import './message-panel.ts';
+import './model-chooser.ts';
 import './source-chooser.ts';
 import './status-line.ts';
 
@@ -36,12 +40,18 @@ function oneOf<T extends string>(name: string, values: readonly [T, ...T[]]) {
   };
 }
 
+/** Absolute, ending in a slash. */
+function folderUrl(url: string): string {
+  return new URL(url.endsWith('/') ? url : `${url}/`, document.baseURI).href;
+}
+
 /**
  * Reads displayed emotion from a face and a voice, in the page.
  *
  * @fires reading - CustomEvent<Reading>: each new, smoothed reading
  * @fires statechange - CustomEvent<LiveState>: each snapshot of what happened
- * @csspart panel - each of the panels; @csspart button - Start and Stop; @csspart note - the small print
+ * @csspart panel - each of the panels; @csspart button - Start and Stop;
+ * @csspart card-button - About this model; @csspart note - the small print
  * @cssprop --emotion-accent, --emotion-surface, --emotion-sunken, --emotion-text, --emotion-muted, --emotion-line,
  *   --emotion-danger, --emotion-radius, --emotion-color-LABEL - colors and roundness; the scheme follows `color-scheme`
  */
@@ -49,6 +59,7 @@ export class EmotionRecognizer extends LitElement {
   static override properties = {
     source: { converter: oneOf<SourceKind>('source', ['demo', 'camera', 'file']), reflect: true },
     model: { type: String },
+    models: { type: String },
     backend: {
       converter: oneOf<PipelineOptions['backend']>('backend', ['auto', 'webgpu', 'wasm', 'cpu']),
     },
@@ -57,10 +68,14 @@ export class EmotionRecognizer extends LitElement {
     phase: { type: String, reflect: true },
     file: { attribute: false },
     state: { state: true },
+    offered: { state: true },
+    choice: { state: true },
   };
   declare source: SourceKind;
-  /** URL of the model's folder, relative to the page. */
+  /** URL of the model's folder, relative to the page; or `auto`: the largest of `models` that runs well here. */
   declare model: string;
+  /** URL of the folder that holds `models.json` and the models to choose from, relative to the page. */
+  declare models: string;
   declare backend: PipelineOptions['backend'];
   /** URL of the folder that holds `mediapipe/`, relative to the page. */
   declare vendor: string;
@@ -71,6 +86,10 @@ export class EmotionRecognizer extends LitElement {
   /** What the source `file` plays. */
   declare file: Blob | null;
   declare state: LiveState;
+  /** With `auto`: what there is to choose from, as soon as it is known. */
+  declare offered: readonly ListedModel[];
+  /** With `auto`: the person's choice, `auto` or a model's name. */
+  declare choice: string;
 
   #pipeline: Pipeline | null = null;
 
@@ -79,13 +98,16 @@ export class EmotionRecognizer extends LitElement {
   constructor() {
     super();
     this.source = 'demo';
-    this.model = './models/nano/';
+    this.model = 'auto';
+    this.models = './models/';
     this.backend = 'auto';
     this.vendor = './vendor/';
     this.autostart = false;
     this.phase = 'idle';
     this.file = null;
     this.state = { phase: 'idle', source: 'demo' };
+    this.offered = [];
+    this.choice = 'auto';
   }
 
   /** Opens the chosen source and begins to read. Settles when readings can come or a failure is shown; never rejects. */
@@ -130,17 +152,49 @@ export class EmotionRecognizer extends LitElement {
     if (this.autostart && this.isConnected) void this.start();
   }
 
-  protected override willUpdate(): void {
+  protected override willUpdate(changed: PropertyValues<this>): void {
     if (this.phase !== this.state.phase) this.phase = this.state.phase;
+    if (changed.has('model') || changed.has('models')) {
+      this.offered = [];
+      this.choice = 'auto';
+      if (this.model === 'auto') void this.#list();
+    }
+  }
+
+  /** What there is to choose from. That the list does not come is said when something is started. */
+  async #list(): Promise<void> {
+    const { models } = this;
+    const offered = await fetchModelList(this.#listUrl()).catch(() => []);
+    if (this.model === 'auto' && this.models === models) this.offered = offered;
+  }
+
+  #listUrl(): string {
+    return `${folderUrl(this.models)}models.json`;
+  }
+
+  #chooseModel(choice: string): void {
+    this.choice = choice;
+    this.#pipeline?.chooseModel(choice);
+  }
+
+  /** Folder of the model that runs, or would be started; null while that is not known. */
+  #modelFolder(): string | null {
+    if (this.state.phase === 'running') return this.state.modelUrl;
+    if (this.model !== 'auto') return folderUrl(this.model);
+    const chosen = this.offered.find(({ name }) => name === this.choice) ?? this.offered[0];
+    return chosen?.url ?? null;
+  }
+
+  async #showCard(folder: string): Promise<void> {
+    await import('./model-card.ts');
+    await this.renderRoot.querySelector('model-card')?.show(folder);
   }
 
   #options(): PipelineOptions {
-    const absolute = (url: string): string =>
-      new URL(url.endsWith('/') ? url : `${url}/`, document.baseURI).href;
-    const vendor = absolute(this.vendor);
     return {
-      modelUrl: absolute(this.model),
-      assetsUrl: `${vendor}mediapipe/`,
+      model:
+        this.model === 'auto' ? { listUrl: this.#listUrl(), choice: this.choice } : folderUrl(this.model),
+      assetsUrl: `${folderUrl(this.vendor)}mediapipe/`,
       backend: this.backend,
     };
   }
@@ -177,6 +231,7 @@ export class EmotionRecognizer extends LitElement {
     const running = state.phase === 'running' ? state : null;
     const on = state.phase === 'running' || state.phase === 'starting';
     const labels = running?.model.labels ?? shippedLabels;
+    const folder = this.#modelFolder();
     return html`
       <div class="layout">
         <section class="panel stage" part="panel" aria-label="Picture and sound">
@@ -199,6 +254,17 @@ export class EmotionRecognizer extends LitElement {
               ${on ? 'Stop' : 'Start'}
             </button>
           </div>
+          ${
+            this.offered.length > 1
+              ? html`<model-chooser
+                  .models=${this.offered}
+                  .value=${this.choice}
+                  @choose=${(event: CustomEvent<string>) => {
+                    this.#chooseModel(event.detail);
+                  }}
+                ></model-chooser>`
+              : nothing
+          }
           <emotion-picture
             .view=${state.phase === 'running' || state.phase === 'starting' ? state.view : null}
             .faceBox=${running?.faceBox ?? null}
@@ -229,6 +295,19 @@ export class EmotionRecognizer extends LitElement {
         </section>
         <section class="panel facts" part="panel" aria-label="How it is computed">
           <status-line .state=${state}></status-line>
+          ${
+            folder === null
+              ? nothing
+              : html`<button
+                    class="about"
+                    part="card-button"
+                    aria-haspopup="dialog"
+                    @click=${() => void this.#showCard(folder)}
+                  >
+                    About this model
+                  </button>
+                  <model-card></model-card>`
+          }
         </section>
       </div>
       <p class="note" part="note">

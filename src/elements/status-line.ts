@@ -2,7 +2,7 @@
 import { css, html, LitElement, nothing } from 'lit';
 import type { LiveState } from '../live/state.ts';
 import { labelName, theme } from './theme.ts';
-import { backendNames } from './words.ts';
+import { backendNames, modelWords } from './words.ts';
 
 /** @csspart fact - one fact */
 export class StatusLine extends LitElement {
@@ -38,6 +38,11 @@ export class StatusLine extends LitElement {
         font-weight: 600;
         white-space: nowrap;
         font-variant-numeric: tabular-nums;
+      }
+      .choice {
+        margin: 0.5rem 0 0;
+        font-size: 0.8125rem;
+        overflow-wrap: anywhere;
       }
       .reason {
         min-height: 2.2rem;
@@ -75,6 +80,9 @@ export class StatusLine extends LitElement {
             </div>`,
         )}
       </dl>
+      <p class="choice" role="status">
+        ${running?.modelStatus ? `${running.model.name}: ${modelWords(running.modelStatus)}` : nothing}
+      </p>
       <p class="reason">
         ${running === null || running.backend.reason === '' ? nothing : running.backend.reason}
       </p>

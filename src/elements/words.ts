@@ -1,5 +1,6 @@
 // What the page says, in one place: each failure and each notice in plain words, with what to do.
 import type { ProblemKind } from '../base/errors.ts';
+import type { ModelStatus } from '../live/model-choice.ts';
 import type { Notice, StartStep } from '../live/state.ts';
 
 export interface Words {
@@ -97,6 +98,32 @@ const steps: Readonly<Record<StartStep, string>> = {
   download: 'Loading the model',
   'warm-up': 'Warming up the model',
 };
+
+/** Why this model runs, for a line that begins with its name: `nano: chosen, ...`. */
+export function modelWords(status: ModelStatus): string {
+  switch (status.why) {
+    case 'measuring':
+      return 'measuring how fast it runs here';
+    case 'largest':
+      return 'chosen, the largest that is offered';
+    case 'by-hand':
+      return 'chosen by hand';
+    case 'save-data':
+      return 'chosen, as this browser is set to save data';
+    case 'loading':
+      return `reads while ${status.other} is being loaded`;
+    case 'next-too-slow':
+      return `chosen, ${status.other} would need about ${seconds(status.otherMs)} a reading here`;
+    case 'went-back':
+      return `chosen again, ${status.other} was too slow: ${seconds(status.otherMs)} a reading here`;
+    case 'failed':
+      return `goes on, ${status.other} could not be used (${status.message})`;
+  }
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`;
+}
 
 /** Backends as people write them. */
 export const backendNames = { webgpu: 'WebGPU', wasm: 'WebAssembly', cpu: 'JavaScript' } as const;

@@ -6,7 +6,7 @@ import { wholeSound } from '../capture/sound-ring.ts';
 import { analyzeFile } from './analyze.ts';
 import { bench, prediction } from './fakes.ts';
 
-const options = { modelUrl: 'model/', assetsUrl: 'assets/', backend: 'auto' } as const;
+const options = { model: 'model/', assetsUrl: 'assets/', backend: 'auto' } as const;
 const file = new Blob();
 
 function expectAllClosed(log: readonly string[]): void {

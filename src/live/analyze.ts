@@ -1,6 +1,7 @@
 // Reads a whole media file with the live path's own steps, but on the file's clock: the same file gives the same readings.
 import { Problem } from '../base/errors.ts';
 import type { FaceBox } from '../clip/face.ts';
+import { readOffer } from './model-list.ts';
 import { browserParts } from './parts.ts';
 import type { Parts } from './parts.ts';
 import type { PipelineOptions } from './pipeline.ts';
@@ -43,9 +44,12 @@ export async function analyzeFile(
       throw new Problem('internal', 'internal: the file was not opened for stepping');
     }
     signal?.throwIfAborted();
+    const { model: wish } = options;
+    // Of a list the smallest, or the chosen one: what a file says must not depend on the machine.
+    const modelUrl = typeof wish === 'string' ? wish : (await readOffer(wish, parts)).url;
     const recognizer = keep(
       await parts.openRecognizer({
-        modelUrl: options.modelUrl,
+        modelUrl,
         backend: options.backend,
       }),
     );

@@ -4,6 +4,7 @@ import type { Problem } from '../base/errors.ts';
 import type { Frame, Source } from '../capture/source.ts';
 import type { Clip, ClipSpec } from '../clip/spec.ts';
 import type { Prediction } from '../inference/protocol.ts';
+import type { ListedModel } from './model-list.ts';
 import type { Parts, SourceRequest } from './parts.ts';
 
 const spec: ClipSpec = {
@@ -44,7 +45,14 @@ export interface Bench {
   /** Every clip that was sent for a prediction, with the way to answer it. */
   readonly predictions: { readonly clip: Clip; readonly answer: Deferred<Prediction> }[];
   /** What the world shows; tests change it. */
-  readonly world: { face: boolean; loudness: number; answerMs: number | null };
+  readonly world: {
+    face: boolean;
+    loudness: number;
+    answerMs: number | null;
+    /** What `listModels` gives; a reading of one of them takes its `inferenceMs`. */
+    models: readonly FakeModel[];
+    saveData: boolean;
+  };
   readonly sourceEnd: Deferred<Problem | null>;
   /** Lets this much time pass, with everything that happens in it. */
   readonly pass: (durationMs: number) => Promise<void>;
@@ -52,6 +60,14 @@ export interface Bench {
 
 export function prediction(happy: number, modalities = { face: true, voice: true }): Prediction {
   return { probabilities: Float32Array.of(happy, 1 - happy), modalities, inferenceMs: 5 };
+}
+
+export interface FakeModel extends ListedModel {
+  inferenceMs: number;
+  readonly cropPx: number;
+  readonly labels: readonly string[];
+  /** Settle it to let the model be loaded; absent: at once. */
+  readonly gate?: Deferred<undefined>;
 }
 
 /** @param held parts that do not open before their gate is settled */
@@ -65,7 +81,7 @@ export function bench(held: readonly ('source' | 'recognizer' | 'tracker')[] = [
   for (const name of ['source', 'recognizer', 'tracker'] as const)
     if (!held.includes(name)) gates[name].resolve(undefined);
   const predictions: Bench['predictions'] = [];
-  const world: Bench['world'] = { face: true, loudness: 0.1, answerMs: 0 };
+  const world: Bench['world'] = { face: true, loudness: 0.1, answerMs: 0, models: [], saveData: false };
   const sourceEnd = deferred<Problem | null>();
   let clockMs = 0;
   const sleepers: { readonly untilMs: number; readonly wake: () => void }[] = [];
@@ -114,8 +130,29 @@ export function bench(held: readonly ('source' | 'recognizer' | 'tracker')[] = [
               }
             : null,
       }),
-    async openRecognizer({ onProgress }) {
+    async openRecognizer({ onProgress, modelUrl }) {
       onProgress?.({ stage: 'download', loadedBytes: 50, totalBytes: 100 });
+      const listed = world.models.find(({ url }) => url === modelUrl);
+      if (listed !== undefined) {
+        await listed.gate?.promise;
+        log.push(`open ${listed.name}`);
+        const { name, labels, cropPx } = listed;
+        return {
+          model: { name, labels, clip: { ...spec, cropPx }, missingModalities: true, uncertainBelow: 0 },
+          backend: { name: 'cpu', reason: 'fake' } as const,
+          predict: async (clip: Clip) => {
+            const { inferenceMs } = listed;
+            const answer = deferred<Prediction>();
+            predictions.push({ clip, answer });
+            if (inferenceMs < 0) throw new Error('the fake model broke');
+            await sleep(inferenceMs);
+            return { ...prediction(0.8), inferenceMs };
+          },
+          close: () => {
+            log.push(`close ${name}`);
+          },
+        };
+      }
       return opened('recognizer', {
         model: {
           name: 'fake',
@@ -139,16 +176,21 @@ export function bench(held: readonly ('source' | 'recognizer' | 'tracker')[] = [
         },
       });
     },
+    listModels: () => Promise.resolve(world.models),
+    savesData: () => world.saveData,
     openFaceTracker: () =>
       opened('tracker', {
-        track: (_bitmap: ImageBitmap, timeMs: number): Promise<FaceObservation | null> =>
-          Promise.resolve(world.face ? observation(timeMs) : null),
+        track: (_bitmap: ImageBitmap, timeMs: number, sizesPx: readonly number[] = [4]) =>
+          Promise.resolve(world.face ? observation(timeMs, sizesPx) : null),
       }),
-    createAssembler: () => ({
-      addFace: () => undefined,
+    createAssembler: ({ cropPx }) => ({
+      addFace: (_timeMs, face) => {
+        if (face !== null && face.crop.length !== cropPx * cropPx * 3)
+          throw new Error('a crop of another model');
+      },
       cut: (endMs) => {
         if (!world.face && world.loudness === 0) return null;
-        const frames = world.face ? new Uint8ClampedArray(16 * 4 * 4 * 3) : null;
+        const frames = world.face ? new Uint8ClampedArray(16 * cropPx * cropPx * 3) : null;
         return { endMs, frames, samples: world.loudness > 0 ? new Float32Array(40960) : null };
       },
     }),
@@ -180,13 +222,17 @@ export function bench(held: readonly ('source' | 'recognizer' | 'tracker')[] = [
   };
 }
 
-function observation(timeMs: number): FaceObservation {
+function observation(timeMs: number, sizesPx: readonly number[]): FaceObservation {
   const point = { x: 0.5, y: 0.5 };
+  const [crop = new Uint8ClampedArray(0), ...otherCrops] = sizesPx.map(
+    (sidePx) => new Uint8ClampedArray(sidePx * sidePx * 3),
+  );
   return {
     timeMs,
     score: 1,
     box: { x: 0.25, y: 0.25, width: 0.5, height: 0.5 },
     points: { rightEye: point, leftEye: point, mouth: point },
-    crop: new Uint8ClampedArray(4 * 4 * 3),
+    crop,
+    otherCrops,
   };
 }

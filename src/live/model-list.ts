@@ -106,9 +106,9 @@ async function ask(listUrl: string): Promise<readonly ListedModel[]> {
  */
 export async function readOffer(
   { listUrl, choice }: ListWish,
-  list: (listUrl: string) => Promise<readonly ListedModel[]>,
+  parts: { listModels(listUrl: string): Promise<readonly ListedModel[]> },
 ): Promise<Offer> {
-  const models = await list(listUrl);
+  const models = await parts.listModels(listUrl);
   const first = choice === 'auto' ? models[0] : models.find(({ name }) => name === choice);
   if (first === undefined) {
     const names = models.map(({ name }) => name).join(', ');

@@ -10,6 +10,8 @@ import type { Sound, Source } from '../capture/source.ts';
 import type { ClipSpec } from '../clip/spec.ts';
 import { openRecognizer } from '../inference/client.ts';
 import type { Recognizer, RecognizerRequest } from '../inference/client.ts';
+import { fetchModelList } from './model-list.ts';
+import type { ListedModel } from './model-list.ts';
 
 export type SourceRequest =
   { readonly kind: 'camera' } | { readonly kind: 'demo' } | { readonly kind: 'file'; readonly file: Blob };
@@ -21,6 +23,9 @@ export interface Parts {
   /** @param pace `stepped` only for files: see Source.step */
   openSource(request: SourceRequest, pace?: 'realtime' | 'stepped'): Promise<Source>;
   openRecognizer(request: RecognizerRequest): Promise<Recognizer>;
+  listModels(listUrl: string): Promise<readonly ListedModel[]>;
+  /** Whether the person asked the browser to save data. */
+  savesData(): boolean;
   openFaceTracker(request: { readonly assetsUrl: string; readonly cropPx: number }): Promise<Follower>;
   createAssembler(spec: ClipSpec, sound: Sound | null): ClipAssembler;
   /** Milliseconds on a clock that never runs backward. */
@@ -41,6 +46,10 @@ export const browserParts: Parts = {
     }
   },
   openRecognizer,
+  listModels: fetchModelList,
+  // Not in every browser, and so not in the types.
+  savesData: () =>
+    (navigator as { readonly connection?: { readonly saveData?: boolean } }).connection?.saveData === true,
   openFaceTracker,
   createAssembler: createClipAssembler,
   nowMs: () => performance.now(),

@@ -6,7 +6,7 @@ import { createPipeline } from './pipeline.ts';
 import type { Pipeline } from './pipeline.ts';
 import type { LiveState, RunningState } from './state.ts';
 
-const options = { modelUrl: 'model/', assetsUrl: 'assets/', backend: 'auto' } as const;
+const options = { model: 'model/', assetsUrl: 'assets/', backend: 'auto' } as const;
 
 function watch(pipeline: Pipeline): LiveState[] {
   const states: LiveState[] = [];

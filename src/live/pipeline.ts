@@ -6,6 +6,10 @@ import type { Recognizer } from '../inference/client.ts';
 import type { BackendName } from '../inference/protocol.ts';
 import { remember } from './history.ts';
 import { hopFor, meanPredictionMs, minHopMs } from './hop.ts';
+import { readOffer } from './model-list.ts';
+import type { ModelWish, Offer } from './model-list.ts';
+import { createModelSwitch } from './model-switch.ts';
+import type { ModelSwitch, Reader } from './model-switch.ts';
 import { levelDb, silentDb } from './level.ts';
 import { browserParts } from './parts.ts';
 import type { Follower, Parts, SourceRequest } from './parts.ts';
@@ -17,8 +21,8 @@ import type { LiveState, Notice, Reading, RunningState, StartStep } from './stat
 import type { Source } from '../capture/source.ts';
 
 export interface PipelineOptions {
-  /** URL of the model's folder, ending in a slash. */
-  readonly modelUrl: string;
+  /** URL of the model's folder, ending in a slash; or the list to choose from. */
+  readonly model: ModelWish;
   /** URL of the folder with MediaPipe's files, ending in a slash. */
   readonly assetsUrl: string;
   readonly backend: BackendName | 'auto';
@@ -36,6 +40,8 @@ export interface Pipeline {
   start(source: SourceRequest): Promise<void>;
   /** Closes everything, also in the middle of a start. */
   stop(): void;
+  /** Chooses another model of the list, also while it runs; nothing where a folder was named. @param choice `auto` or a name */
+  chooseModel(choice: string): void;
 }
 
 /** A face that was missed for a moment keeps its box. */
@@ -64,6 +70,13 @@ class Run {
     return part;
   }
 
+  /** Closes a part before the rest. */
+  release(part: { close(): void }): void {
+    const at = this.#opened.indexOf(part);
+    if (at >= 0) this.#opened.splice(at, 1);
+    part.close();
+  }
+
   isOver(): boolean {
     return this.signal.aborted;
   }
@@ -82,6 +95,8 @@ class Run {
 export function createPipeline(options: PipelineOptions, parts: Parts = browserParts): Pipeline {
   let state: LiveState = Object.freeze({ phase: 'idle', source: 'demo' });
   let run: Run | null = null;
+  let wish = options.model;
+  let models: ModelSwitch | null = null;
   const listeners = new Set<(state: LiveState) => void>();
 
   function publish(next: LiveState): void {
@@ -101,6 +116,7 @@ export function createPipeline(options: PipelineOptions, parts: Parts = browserP
     const wasOver = run.isOver();
     run.end();
     run = null;
+    models = null;
     if (!wasOver) publish({ phase: 'idle', source: state.source });
   }
 
@@ -109,8 +125,10 @@ export function createPipeline(options: PipelineOptions, parts: Parts = browserP
     const mine = new Run();
     run = mine;
     try {
-      const { source, recognizer, tracker } = await open(mine, request);
-      follow(mine, source, recognizer, tracker).catch((error: unknown) => {
+      const { source, recognizer, offer, tracker } = await open(mine, request);
+      const mySwitch = offerModels(mine, source, recognizer, offer);
+      models = mySwitch;
+      follow(mine, source, mySwitch, tracker).catch((error: unknown) => {
         fail(mine, request.kind, error);
       });
     } catch (error) {
@@ -143,30 +161,51 @@ export function createPipeline(options: PipelineOptions, parts: Parts = browserP
       progress = { step, fraction };
       tell();
     };
-    const openRecognizer = parts.openRecognizer({
-      modelUrl: options.modelUrl,
-      backend: options.backend,
-      signal: mine.signal,
-      onProgress: ({ stage, loadedBytes, totalBytes }) => {
-        const known = stage === 'download' && totalBytes > 0;
-        reached(stage, known ? Math.min(1, loadedBytes / totalBytes) : null);
-      },
-    });
+    const openModel = async () => {
+      const offer: Offer =
+        typeof wish === 'string' ? { models: [], url: wish } : await readOffer(wish, parts);
+      const opening = parts.openRecognizer({
+        modelUrl: offer.url,
+        backend: options.backend,
+        signal: mine.signal,
+        onProgress: ({ stage, loadedBytes, totalBytes }) => {
+          const known = stage === 'download' && totalBytes > 0;
+          reached(stage, known ? Math.min(1, loadedBytes / totalBytes) : null);
+        },
+      });
+      return { offer, recognizer: await mine.keep(opening) };
+    };
+    const opening = openModel();
     tell();
-    const [recognizer] = await Promise.all([mine.keep(openRecognizer), early]);
+    const [{ offer, recognizer }] = await Promise.all([opening, early]);
     reached('face-detector');
     const { cropPx } = recognizer.model.clip;
     const tracker = await mine.keep(parts.openFaceTracker({ assetsUrl: options.assetsUrl, cropPx }));
     if (early === null) reached('devices');
     const source = await (early ?? openSource());
-    return { source, recognizer, tracker };
+    return { source, recognizer, offer, tracker };
+  }
+
+  /** Further models are loaded beside the first while that reads. */
+  function offerModels(mine: Run, source: Source, recognizer: Recognizer, offer: Offer): ModelSwitch {
+    return createModelSwitch({
+      models: offer.models,
+      choice: typeof wish === 'string' ? '' : wish.choice,
+      first: { url: offer.url, recognizer },
+      open: (modelUrl, signal) =>
+        mine.keep(parts.openRecognizer({ modelUrl, backend: options.backend, signal })),
+      release: (part) => {
+        mine.release(part);
+      },
+      createAssembler: (spec) => parts.createAssembler(spec, source.sound),
+      nowMs: () => source.nowMs(),
+      saveData: parts.savesData(),
+      signal: mine.signal,
+    });
   }
 
   /** The loop: a look every few hundredths of a second; every hop a clip, if the last one has been read. */
-  async function follow(mine: Run, source: Source, recognizer: Recognizer, tracker: Follower): Promise<void> {
-    const { model, backend } = recognizer;
-    const intervalMs = lookIntervalMs(model.clip.frameIntervalMs);
-    const assembler = parts.createAssembler(model.clip, source.sound);
+  async function follow(mine: Run, source: Source, switcher: ModelSwitch, tracker: Follower): Promise<void> {
     const beganMs = source.nowMs();
 
     let faceBox: FaceBox | null = null;
@@ -203,8 +242,10 @@ export function createPipeline(options: PipelineOptions, parts: Parts = browserP
         phase: 'running',
         source: source.kind,
         view: source.view,
-        model,
-        backend,
+        model: switcher.reader.recognizer.model,
+        backend: switcher.reader.recognizer.backend,
+        modelUrl: switcher.reader.url,
+        modelStatus: switcher.status,
         notices: Object.freeze(notices),
         soundProblem:
           source.soundProblem === null
@@ -220,10 +261,19 @@ export function createPipeline(options: PipelineOptions, parts: Parts = browserP
       publish(running);
     };
 
-    const read = async (clip: Clip, box: FaceBox | null): Promise<void> => {
+    /** What a model with other labels said is forgotten. */
+    const keepOnly = (labels: readonly string[]): void => {
+      if (reading === null || Object.keys(reading.probabilities).join() === labels.join()) return;
+      reading = verdict = null;
+      history = Object.freeze([]);
+    };
+
+    const read = async (by: Reader, clip: Clip, box: FaceBox | null): Promise<void> => {
       const startedMs = parts.nowMs();
-      const prediction = await recognizer.predict(clip);
+      const { model } = by.recognizer;
+      const prediction = await by.recognizer.predict(clip);
       if (mine.isOver()) return;
+      switcher.took(by, prediction);
       meanMs = meanPredictionMs(meanMs, parts.nowMs() - startedMs);
       hopMs = hopFor(meanMs);
       const smoothed = smooth(reading, toReading(clip, model, prediction, box));
@@ -238,25 +288,31 @@ export function createPipeline(options: PipelineOptions, parts: Parts = browserP
       // The round after the end looks once more, so that the last moments are read too.
       last = now.ended;
       const roundMs = parts.nowMs();
-      const seen = await look(source, tracker);
+      const seen = await look(source, tracker, switcher.cropSizesPx);
       if (last) await now.inFlight;
       if (mine.isOver()) return;
       const nowMs = source.nowMs();
       if (seen !== null) {
-        assembler.addFace(seen.timeMs, seen.face);
+        switcher.addFace(seen.timeMs, seen.face);
         // The detector's first look takes long: only from then on can a face be missed.
         if (!looked || seen.face !== null) faceMs = nowMs;
         looked = true;
         if (seen.face !== null) faceBox = Object.freeze({ ...seen.face.box });
       }
+      if (now.inFlight === null && switcher.settle(nowMs)) {
+        meanMs = null;
+        keepOnly(switcher.reader.recognizer.model.labels);
+      }
+      const by = switcher.reader;
+      const { model } = by.recognizer;
       if (now.inFlight === null && nowMs - cutMs >= (last ? 1 : hopMs)) {
-        const clip = assembler.cut(nowMs);
+        const clip = by.assembler.cut(nowMs);
         if (isReadable(clip, model)) {
           cutMs = nowMs;
           const box = nowMs - faceMs <= holdFaceMs ? faceBox : null;
-          now.inFlight = read(clip, box)
+          now.inFlight = read(by, clip, box)
             .catch((error: unknown) => {
-              fail(mine, source.kind, error);
+              if (!switcher.failed(by, error)) fail(mine, source.kind, error);
             })
             .finally(() => {
               now.inFlight = null;
@@ -267,6 +323,7 @@ export function createPipeline(options: PipelineOptions, parts: Parts = browserP
         }
       }
       tell();
+      const intervalMs = lookIntervalMs(model.clip.frameIntervalMs);
       if (!last) await parts.sleep(Math.max(0, intervalMs - (parts.nowMs() - roundMs)));
     }
     await now.inFlight;
@@ -284,5 +341,10 @@ export function createPipeline(options: PipelineOptions, parts: Parts = browserP
     },
     start,
     stop,
+    chooseModel(choice) {
+      if (typeof wish === 'string') return;
+      wish = { ...wish, choice };
+      models?.choose(choice);
+    },
   };
 }

@@ -2,6 +2,7 @@
 import type { FaceBox } from '../clip/face.ts';
 import type { BackendChoice, ModelSummary } from '../inference/protocol.ts';
 import type { ProblemKind } from '../base/errors.ts';
+import type { ModelStatus } from './model-choice.ts';
 import type { Source, SourceKind } from '../capture/source.ts';
 
 export interface Reading {
@@ -50,6 +51,10 @@ export interface RunningState extends Common {
   readonly phase: 'running';
   readonly view: Source['view'];
   readonly model: ModelSummary;
+  /** URL of the model's folder, ending in a slash. */
+  readonly modelUrl: string;
+  /** Why this model; null where there is no other. */
+  readonly modelStatus: ModelStatus | null;
   readonly backend: BackendChoice;
   readonly notices: readonly Notice[];
   /** Why there is no sound at all; null when there is a microphone or a sound track. */

@@ -15,11 +15,18 @@ export interface Look {
   readonly face: FaceObservation | null;
 }
 
-/** Grabs the current frame and follows the face in it; null when the source has no new frame. */
-export async function look(source: Source, tracker: Follower): Promise<Look | null> {
+/**
+ * Grabs the current frame and follows the face in it; null when the source has no new frame.
+ * @param cropSizesPx sides of the crops; absent: the tracker's own
+ */
+export async function look(
+  source: Source,
+  tracker: Follower,
+  cropSizesPx?: readonly number[],
+): Promise<Look | null> {
   const frame = await source.grabFrame();
   if (frame === null) return null;
-  return { timeMs: frame.timeMs, face: await tracker.track(frame.bitmap, frame.timeMs) };
+  return { timeMs: frame.timeMs, face: await tracker.track(frame.bitmap, frame.timeMs, cropSizesPx) };
 }
 
 /** Whether the model can read this clip: one trained on both modalities only needs both. */
