@@ -18,7 +18,6 @@ import './emotion-picture.ts';
 import './emotion-timeline.ts';
 import './level-meter.ts';
 import './message-panel.ts';
-import './model-chooser.ts';
 import './source-chooser.ts';
 import './status-line.ts';
 
@@ -165,6 +164,7 @@ export class EmotionRecognizer extends LitElement {
   async #list(): Promise<void> {
     const { models } = this;
     const offered = await fetchModelList(this.#listUrl()).catch(() => []);
+    if (offered.length > 1) await import('./model-chooser.ts');
     if (this.model === 'auto' && this.models === models) this.offered = offered;
   }
 

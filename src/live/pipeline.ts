@@ -1,14 +1,14 @@
 // The pipeline, once, top to bottom: source -> face -> clip -> recognizer -> reading -> smoothing -> state.
 import { Problem, toProblem } from '../base/errors.ts';
 import type { FaceBox } from '../clip/face.ts';
-import type { Clip } from '../clip/spec.ts';
+import type { Clip, ClipSpec } from '../clip/spec.ts';
 import type { Recognizer } from '../inference/client.ts';
 import type { BackendName } from '../inference/protocol.ts';
+import { fixedModel } from './fixed-model.ts';
 import { remember } from './history.ts';
 import { hopFor, meanPredictionMs, minHopMs } from './hop.ts';
 import { readOffer } from './model-list.ts';
 import type { ModelWish, Offer } from './model-list.ts';
-import { createModelSwitch } from './model-switch.ts';
 import type { ModelSwitch, Reader } from './model-switch.ts';
 import { levelDb, silentDb } from './level.ts';
 import { browserParts } from './parts.ts';
@@ -126,7 +126,8 @@ export function createPipeline(options: PipelineOptions, parts: Parts = browserP
     run = mine;
     try {
       const { source, recognizer, offer, tracker } = await open(mine, request);
-      const mySwitch = offerModels(mine, source, recognizer, offer);
+      const mySwitch = await offerModels(mine, source, recognizer, offer);
+      if (mine.isOver()) return;
       models = mySwitch;
       follow(mine, source, mySwitch, tracker).catch((error: unknown) => {
         fail(mine, request.kind, error);
@@ -187,17 +188,26 @@ export function createPipeline(options: PipelineOptions, parts: Parts = browserP
   }
 
   /** Further models are loaded beside the first while that reads. */
-  function offerModels(mine: Run, source: Source, recognizer: Recognizer, offer: Offer): ModelSwitch {
+  async function offerModels(
+    mine: Run,
+    source: Source,
+    recognizer: Recognizer,
+    { models: listed, url }: Offer,
+  ): Promise<ModelSwitch> {
+    const createAssembler = (spec: ClipSpec) => parts.createAssembler(spec, source.sound);
+    if (listed.length < 2 || typeof wish === 'string')
+      return fixedModel({ url, recognizer, assembler: createAssembler(recognizer.model.clip) });
+    const { createModelSwitch } = await import('./model-switch.ts');
     return createModelSwitch({
-      models: offer.models,
-      choice: typeof wish === 'string' ? '' : wish.choice,
-      first: { url: offer.url, recognizer },
+      models: listed,
+      choice: wish.choice,
+      first: { url, recognizer },
       open: (modelUrl, signal) =>
         mine.keep(parts.openRecognizer({ modelUrl, backend: options.backend, signal })),
       release: (part) => {
         mine.release(part);
       },
-      createAssembler: (spec) => parts.createAssembler(spec, source.sound),
+      createAssembler,
       nowMs: () => source.nowMs(),
       saveData: parts.savesData(),
       signal: mine.signal,
