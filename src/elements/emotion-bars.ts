@@ -79,6 +79,7 @@ export class EmotionBars extends LitElement {
         font-size: 0.9375rem;
       }
       .bar {
+        position: relative;
         height: 0.85rem;
         border-radius: 0.3rem;
         background: var(--_line);
@@ -89,10 +90,15 @@ export class EmotionBars extends LitElement {
         transform-origin: left;
         transition: transform 180ms linear;
       }
-      /* No color alone: uncertain bars are hatched, and the headline says it. */
+      /* No color alone: uncertain bars are hatched with their own ground, and the headline says it. */
       .uncertain .fill {
-        opacity: 0.55;
-        mask-image: repeating-linear-gradient(115deg, #000 0 3px, transparent 3px 6px);
+        opacity: 0.7;
+      }
+      .uncertain .bar::after {
+        content: '';
+        position: absolute;
+        inset: 0;
+        background: repeating-linear-gradient(115deg, transparent 0 4px, var(--_line) 4px 7px);
       }
       .number {
         text-align: right;

@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { Problem } from '../base/errors.ts';
 import { analyzeCommand } from './analyze.ts';
+import { calibrateCommand } from './calibrate.ts';
 import { evaluateCommand } from './evaluate.ts';
 import { exportCommand } from './export.ts';
 import { finetuneStillsCommand } from './finetune-stills.ts';
@@ -23,6 +24,7 @@ const program = new Command(isCheckout ? 'npm run train --' : 'emotion-recognize
   .addCommand(finetuneCommand(say))
   .addCommand(finetuneStillsCommand(say))
   .addCommand(evaluateCommand(say))
+  .addCommand(calibrateCommand(say))
   .addCommand(exportCommand(say))
   .addCommand(importCommand(say))
   .addCommand(analyzeCommand(say))

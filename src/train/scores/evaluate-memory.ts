@@ -13,7 +13,7 @@ import { readItems } from './evaluate-threads.ts';
 import type { Reader } from './evaluate-threads.ts';
 import type { ScoredSample } from './evaluation.ts';
 import type { FaceSet } from '../stills/faces.ts';
-import { meanOfRows, softmax } from './metrics.ts';
+import { probabilitiesOf } from './class-views.ts';
 import { progress } from '../progress.ts';
 import { streamOf } from '../run/sampler.ts';
 import type { SamplePicture, Scored, Selection } from './scored.ts';
@@ -232,10 +232,13 @@ export async function scoreMemory(
         ],
         progress('scored', say),
       );
+      const kind = ({ faces: 'face', voices: 'voice', pairs: 'both' } as const)[task];
+      const views = { outputs, kinds: outputs.map(() => kind) };
       return {
         kind: 'classes',
         labels: emotions,
-        rows: outputs.map((views) => meanOfRows(views.map(softmax))),
+        rows: probabilitiesOf(views, model.manifest.calibration),
+        views,
         truth: all.map((i) =>
           voices && voiceIds ? voices.labels[voiceIds[i]!]! : faces!.labels[faceIds![i]!]!,
         ),

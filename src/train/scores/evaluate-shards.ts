@@ -2,11 +2,13 @@
 // averaged.
 import { Problem } from '../../base/errors.ts';
 import { logMel } from '../../clip/log-mel.ts';
+import { kindOf } from '../../weights/calibration.ts';
 import type { Manifest } from '../../weights/manifest.ts';
 import { readSamples } from './evaluate-threads.ts';
 import type { Reader } from './evaluate-threads.ts';
 import type { ScoredSample } from './evaluation.ts';
-import { meanOfRows, softmax } from './metrics.ts';
+import { probabilitiesOf } from './class-views.ts';
+import { meanOfRows } from './metrics.ts';
 import { progress } from '../progress.ts';
 import type { SampleMeta, SampleSet } from '../sample.ts';
 import { describeSelection } from './scored.ts';
@@ -170,21 +172,29 @@ export async function scoreShards(
       predict: async () => {
         const part = ({ both: 'both', face: 'picture', voice: 'sound' } as const)[options.modality];
         const outputs = await readSamples(reader, source, ids, part, progress('scored', say));
-        return manifest.outputs === 'dimensions'
-          ? {
-              kind: 'dimensions',
-              labels,
-              rows: outputs.map(meanOfRows),
-              truth: metas.map(({ dimensions }) => labels.map((label) => dimensions?.[label] ?? 0)),
-              samples,
-            }
-          : {
-              kind: 'classes',
-              labels,
-              rows: outputs.map((views) => meanOfRows(views.map(softmax))),
-              truth: metas.map(({ label }) => labels.indexOf(label ?? '')),
-              samples,
-            };
+        if (manifest.outputs === 'dimensions') {
+          return {
+            kind: 'dimensions',
+            labels,
+            rows: outputs.map(meanOfRows),
+            truth: metas.map(({ dimensions }) => labels.map((label) => dimensions?.[label] ?? 0)),
+            samples,
+          };
+        }
+        const kinds = metas.map((meta) =>
+          kindOf({
+            face: has.face(meta) && options.modality !== 'voice',
+            voice: has.voice(meta) && options.modality !== 'face',
+          }),
+        );
+        return {
+          kind: 'classes',
+          labels,
+          rows: probabilitiesOf({ outputs, kinds }, manifest.calibration),
+          views: { outputs, kinds },
+          truth: metas.map(({ label }) => labels.indexOf(label ?? '')),
+          samples,
+        };
       },
       context: {
         model: manifest.name,

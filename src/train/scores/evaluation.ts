@@ -4,6 +4,7 @@ import { bootstrap, bootstrapDefaults, clustersOf } from './bootstrap.ts';
 import type { Interval } from './bootstrap.ts';
 import { atTemperature, calibrate, fitTemperature, surprisal } from './calibration.ts';
 import type { Calibration } from './calibration.ts';
+import type { ClassViews } from './class-views.ts';
 import { groupScores } from './group-scores.ts';
 import type { Grouped, GroupScore } from './group-scores.ts';
 import { scoreClassification, scoreRegression } from './metrics.ts';
@@ -22,8 +23,10 @@ export interface ScoredSample extends Grouped {
 export interface ClassPredictions {
   readonly kind: 'classes';
   readonly labels: readonly string[];
-  /** Mean probabilities of the views; one row per sample. */
+  /** Mean probabilities of the views, calibrated if the model is; one row per sample. */
   readonly rows: readonly (readonly number[])[];
+  /** What they were made from. */
+  readonly views: ClassViews;
   readonly truth: readonly number[];
   readonly samples: readonly ScoredSample[];
 }

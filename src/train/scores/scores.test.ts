@@ -210,6 +210,7 @@ it('puts an evaluation together', () => {
     kind: 'classes',
     labels,
     ...from,
+    views: { outputs: from.rows.map((row) => [row.map(Math.log)]), kinds: from.rows.map(() => 'both') },
     samples: from.truth.map((_, i) => ({
       name: String(i),
       sources: [],

@@ -3,6 +3,7 @@ import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Problem } from '../../base/errors.ts';
 import type { ClipSpec } from '../../clip/spec.ts';
+import type { ModelCalibration } from '../../weights/calibration.ts';
 import { parseManifest } from '../../weights/manifest.ts';
 import type { Manifest } from '../../weights/manifest.ts';
 import { PickleObject } from '../../weights/pickle.ts';
@@ -28,6 +29,8 @@ export interface WeightsAbout {
   /** Milliseconds between frames, of official checkpoints; null where `clip` says it or nothing does. */
   readonly frameIntervalMs: number | null;
   readonly missingModalities: boolean | null;
+  /** Of exactly these weights. */
+  readonly calibration: ModelCalibration | null;
   readonly provenance: Readonly<Record<string, string>>;
 }
 
@@ -43,6 +46,7 @@ const unknown: WeightsAbout = {
   clip: null,
   frameIntervalMs: null,
   missingModalities: null,
+  calibration: null,
   provenance: {},
 };
 
@@ -77,13 +81,15 @@ export async function ofModel(folder: string): Promise<Weights> {
   return { kind: 'finetune', config: manifest.config, tensors, about: ofManifest(manifest) };
 }
 
-function ofManifest({ labels, outputs, clip, missingModalities, provenance }: Manifest): WeightsAbout {
+function ofManifest(manifest: Manifest): WeightsAbout {
+  const { labels, outputs, clip, missingModalities, calibration, provenance } = manifest;
   return {
     labels,
     outputs: outputs ?? 'classes',
     clip,
     frameIntervalMs: null,
     missingModalities,
+    calibration: calibration ?? null,
     provenance,
   };
 }

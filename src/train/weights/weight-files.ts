@@ -41,6 +41,7 @@ function aboutOf({ config, about }: Finetuned): About {
     clip,
     // The official fine-tuning always shows both.
     missingModalities: about.missingModalities ?? false,
+    ...(about.calibration !== null && { calibration: about.calibration }),
     provenance: about.provenance,
   };
 }
@@ -88,11 +89,12 @@ function toTorch(weights: Weights, dtype: Dtype): Uint8Array {
 
 /** The metadata tell a reader of the file alone what goes in and what comes out. */
 function toOnnx(name: string, weights: Finetuned): Uint8Array {
-  const { config, labels, clip, provenance } = aboutOf(weights);
+  const { config, labels, clip, calibration, provenance } = aboutOf(weights);
   const metadata = {
     labels: JSON.stringify(labels),
     config: JSON.stringify(config),
     clip: JSON.stringify(clip),
+    ...(calibration && { calibration: JSON.stringify(calibration) }),
     provenance: JSON.stringify(provenance),
   };
   return onnxModel(config, weights.tensors, { name, metadata });
