@@ -46,7 +46,7 @@ beforeAll(async () => {
   });
   mkdirSync(model);
   for (const { path, bytes } of files) writeFileSync(join(model, path), bytes);
-});
+}, 60_000);
 
 const manifestOf = (folder: string): Manifest =>
   parseManifest(JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8')));
@@ -115,7 +115,7 @@ it('writes temperatures and a threshold, which evaluate applies and export keeps
 
   // Fitting anew begins from the head's own outputs, not from what was fitted before.
   expect(await calibrateModel(options({ dryRun: true }), () => undefined)).toEqual(measured);
-});
+}, 120_000);
 
 it('says what is missing', async () => {
   const say = (): void => undefined;
