@@ -1,0 +1,149 @@
+// Several models to choose from, and the model's card. The larger model is nano again, under another name and a larger cost.
+import { readFileSync } from 'node:fs';
+import type { Page } from '@playwright/test';
+import { expect, expectGoodReadings, test } from './recognizer-page.ts';
+
+const manifest = JSON.parse(readFileSync('models/nano/manifest.json', 'utf8')) as { name: string };
+
+/** @param costs multiply-adds of the larger one, nano's being 1e8 */
+async function offerTwo(page: Page, cost: number): Promise<void> {
+  const entry = (name: string, multiplyAdds: number): object => ({
+    name,
+    folder: `${name}/`,
+    bytes: 6e6,
+    multiplyAdds,
+  });
+  await page.route('**/models/models.json', (route) =>
+    route.fulfill({ json: { models: [entry('nano', 1e8), entry('larger', cost)] } }),
+  );
+  await page.route('**/models/larger/*', async (route) => {
+    const file = new URL(route.request().url()).pathname.split('/').at(-1);
+    if (file === 'manifest.json') await route.fulfill({ json: { ...manifest, name: 'larger' } });
+    else if (file === 'model.safetensors') await route.fulfill({ path: 'models/nano/model.safetensors' });
+    else await route.fulfill({ status: 404, body: 'Not found' });
+  });
+}
+
+test('with one model there is nothing to choose, and no second worker', async ({ recognizer, page }) => {
+  await recognizer.open();
+  await recognizer.start();
+  await recognizer.readings(8);
+  await expect(page.getByLabel('Model', { exact: true })).toHaveCount(0);
+  // One for the faces, one for the model; the model's may have a helper.
+  const scripts = page.workers().map((worker) => new URL(worker.url()).pathname);
+  expect(scripts.filter((path) => path.includes('/worker-'))).toHaveLength(1);
+  await recognizer.stop();
+});
+
+test('a larger model that fits takes over while readings go on; another is chosen by hand', async ({
+  recognizer,
+  page,
+}) => {
+  await offerTwo(page, 1.1e8);
+  await recognizer.open();
+  const chooser = page.getByLabel('Model', { exact: true });
+  await expect(chooser).toHaveValue('auto');
+  await expect(chooser).toContainText('larger (6.0 MB)');
+  await recognizer.start();
+  const facts = page.getByRole('region', { name: 'How it is computed' });
+  await expect(facts).toContainText(/nano: (measuring|reads while)/);
+  await expect(facts).toContainText('larger: chosen, the largest that is offered');
+  const readings = await recognizer.readings(12);
+  expectGoodReadings(readings);
+  const gaps = readings.slice(1).map(({ timeMs }, k) => timeMs - (readings[k]?.timeMs ?? 0));
+  test.info().annotations.push({ type: 'longest gap', description: `${String(Math.max(...gaps))} ms` });
+
+  await chooser.selectOption('nano');
+  await expect(facts).toContainText('nano: chosen by hand');
+  const count = await page.evaluate(() => window.readings.length);
+  await recognizer.readings(count + 2);
+  await recognizer.stop();
+  await recognizer.expectNoWorkers();
+});
+
+test('a larger model that would be too slow is not loaded, and the page says so', async ({
+  recognizer,
+  page,
+}) => {
+  let asked = 0;
+  page.on('request', (request) => {
+    if (request.url().includes('/models/larger/')) asked++;
+  });
+  await offerTwo(page, 1e13);
+  await recognizer.open();
+  await recognizer.start();
+  await expect(page.getByRole('region', { name: 'How it is computed' })).toContainText(
+    /nano: chosen, larger would need about \d+\.\d s a reading here/,
+  );
+  expect(asked).toBe(0);
+  await recognizer.stop();
+});
+
+for (const colorScheme of ['light', 'dark'] as const) {
+  for (const width of [360, 1440]) {
+    test(`the model card at ${String(width)} px in ${colorScheme}`, async ({
+      recognizer,
+      page,
+    }, testInfo) => {
+      await page.setViewportSize({ width, height: 800 });
+      await page.emulateMedia({ colorScheme });
+      await offerTwo(page, 1e13);
+      await recognizer.open();
+      await expect(page.getByLabel('Model', { exact: true })).toBeVisible();
+      await page.screenshot({ path: testInfo.outputPath('page.png'), fullPage: true });
+      const about = page.getByRole('button', { name: 'About this model' });
+      await about.focus();
+      await page.keyboard.press('Enter');
+      const dialog = page.getByRole('dialog', { name: 'About this model' });
+      await expect(dialog.getByRole('heading', { name: 'Known failures' })).toBeAttached();
+      await expect(dialog.getByRole('button', { name: 'Close' })).toBeFocused();
+      const sizes = await page.evaluate(() => {
+        const card = document
+          .querySelector('emotion-recognizer')
+          ?.shadowRoot?.querySelector('model-card')?.shadowRoot;
+        const body = card?.querySelector('.body');
+        const box = card?.querySelector('dialog')?.getBoundingClientRect();
+        return {
+          sideways: (body?.scrollWidth ?? 0) - (body?.clientWidth ?? 0),
+          left: box?.left ?? -1,
+          right: box?.right ?? Infinity,
+          tables: card?.querySelectorAll('.table > table').length,
+          page: document.documentElement.scrollWidth,
+        };
+      });
+      expect(sizes.sideways, 'the card itself does not scroll sideways').toBeLessThanOrEqual(0);
+      expect(sizes.left).toBeGreaterThanOrEqual(0);
+      expect(sizes.right).toBeLessThanOrEqual(width);
+      expect(sizes.page).toBeLessThanOrEqual(width);
+      expect(sizes.tables).toBeGreaterThan(1);
+      await page.screenshot({ path: testInfo.outputPath('card.png') });
+      await dialog.getByRole('heading', { name: 'Scores' }).scrollIntoViewIfNeeded();
+      await page.screenshot({ path: testInfo.outputPath('scores.png') });
+      await page.keyboard.press('Escape');
+      await expect(dialog).toBeHidden();
+      await expect(about).toBeFocused();
+    });
+  }
+}
+
+test('the card is a page of its own too', async ({ recognizer, page }) => {
+  await recognizer.open();
+  await page.goto('./models/nano/card.html');
+  await expect(page).toHaveTitle('Model card: nano');
+  await expect(page.getByRole('heading', { name: 'Known failures' })).toBeVisible();
+});
+
+test.describe('without a card', () => {
+  test.use({ expectedErrors: [/status of 404.*models\/larger\/card\.html/] });
+
+  test('the dialog tells what the manifest does', async ({ recognizer, page }) => {
+    await offerTwo(page, 1e13);
+    await recognizer.open('model=./models/larger');
+    await page.getByRole('button', { name: 'About this model' }).click();
+    const dialog = page.getByRole('dialog', { name: 'About this model' });
+    await expect(dialog).toContainText('No model card came with this model');
+    await expect(dialog).toContainText('angry, disgust, fear, happy, neutral, sad, surprise');
+    await page.keyboard.press('Escape');
+    await expect(dialog).toBeHidden();
+  });
+});
