@@ -5,7 +5,7 @@ import { expect, expectGoodReadings, test } from './recognizer-page.ts';
 
 const manifest = JSON.parse(readFileSync('models/nano/manifest.json', 'utf8')) as { name: string };
 
-/** @param costs multiply-adds of the larger one, nano's being 1e8 */
+/** @param cost multiply-adds of the larger one, nano's being 1e8 */
 async function offerTwo(page: Page, cost: number): Promise<void> {
   const entry = (name: string, multiplyAdds: number): object => ({
     name,
@@ -35,28 +35,22 @@ test('with one model there is nothing to choose, and no second worker', async ({
   await recognizer.stop();
 });
 
-test('a larger model that fits takes over while readings go on; another is chosen by hand', async ({
-  recognizer,
-  page,
-}) => {
-  await offerTwo(page, 1.1e8);
+// Whether `auto` takes a larger model depends on the machine: model-switch.test.ts tells of that.
+test('a model chosen by hand takes over while readings go on', async ({ recognizer, page }) => {
+  await offerTwo(page, 1e13);
   await recognizer.open();
   const chooser = page.getByLabel('Model', { exact: true });
   await expect(chooser).toHaveValue('auto');
   await expect(chooser).toContainText('larger (6.0 MB)');
   await recognizer.start();
+  await recognizer.readings(1);
   const facts = page.getByRole('region', { name: 'How it is computed' });
-  await expect(facts).toContainText(/nano: (measuring|reads while)/);
-  await expect(facts).toContainText('larger: chosen, the largest that is offered');
-  const readings = await recognizer.readings(12);
-  expectGoodReadings(readings);
-  const gaps = readings.slice(1).map(({ timeMs }, k) => timeMs - (readings[k]?.timeMs ?? 0));
-  test.info().annotations.push({ type: 'longest gap', description: `${String(Math.max(...gaps))} ms` });
-
-  await chooser.selectOption('nano');
-  await expect(facts).toContainText('nano: chosen by hand');
-  const count = await page.evaluate(() => window.readings.length);
-  await recognizer.readings(count + 2);
+  for (const name of ['larger', 'nano']) {
+    await chooser.selectOption(name);
+    await expect(facts).toContainText(`${name}: chosen by hand`);
+    const count = await page.evaluate(() => window.readings.length);
+    expectGoodReadings(await recognizer.readings(count + 2));
+  }
   await recognizer.stop();
   await recognizer.expectNoWorkers();
 });
