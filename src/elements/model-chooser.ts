@@ -15,7 +15,7 @@ export class ModelChooser extends LitElement {
   static override styles = [
     theme,
     css`
-      label {
+      div {
         display: flex;
         align-items: center;
         gap: 0.6rem;
@@ -44,9 +44,10 @@ export class ModelChooser extends LitElement {
   }
 
   override render() {
-    return html`<label>
-      Model
+    return html`<div>
+      <label for="model">Model</label>
       <select
+        id="model"
         .value=${this.value}
         @change=${(event: Event) => {
           this.value = (event.target as HTMLSelectElement).value;
@@ -63,7 +64,7 @@ export class ModelChooser extends LitElement {
             </option>`,
         )}
       </select>
-    </label>`;
+    </div>`;
   }
 }
 
