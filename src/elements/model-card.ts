@@ -198,7 +198,7 @@ export class ModelCard extends LitElement {
         <p class="title" id="title">About this model</p>
         ${
           this.content.is === 'card'
-            ? html`<a href=${cardUrl(this.folder)} target="_blank" rel="noopener">Open as a page</a>`
+            ? html`<a href=${cardUrl(this.folder)} target="_blank" rel="noopener">As a page</a>`
             : nothing
         }
         <form method="dialog"><button autofocus>Close</button></form>

@@ -54,9 +54,7 @@ export class ModelChooser extends LitElement {
           this.dispatchEvent(new CustomEvent<string>('choose', { detail: this.value }));
         }}
       >
-        <option value="auto" ?selected=${this.value === 'auto'}>
-          Automatic: the largest that runs well here
-        </option>
+        <option value="auto" ?selected=${this.value === 'auto'}>Automatic</option>
         ${this.models.map(
           ({ name, bytes }) =>
             html`<option value=${name} ?selected=${this.value === name}>
