@@ -140,7 +140,11 @@ let kernelsRegistered = false;
  * @returns what runs, in words ("wasm: SIMD with fused multiply-add, 2 threads")
  * @throws Problem `worker-failed` where the engine has no WebAssembly SIMD, threads or shared memory
  */
-export async function startWasmBackend({ helpers = [], fused = true, wide }: WasmOptions = {}): Promise<string> {
+export async function startWasmBackend({
+  helpers = [],
+  fused = true,
+  wide,
+}: WasmOptions = {}): Promise<string> {
   const heap = createHeap();
   const loaded = await loadKernels(heap, helpers, fused, wide);
   if (!loaded) throw new Problem('worker-failed', 'this engine has no WebAssembly SIMD');
