@@ -12,6 +12,8 @@ import { buildIfNeeded, servePage } from './page/page-server.ts';
 /** A reading as the page gives it: `Reading` of `live/state.ts`, read back as data. */
 interface AnalyzedReading {
   readonly timeMs: number;
+  /** The most probable emotion, or `uncertain`. */
+  readonly label: string;
   readonly probabilities: Readonly<Record<string, number>>;
   readonly modalities: { readonly face: boolean; readonly voice: boolean };
   readonly faceBox: { x: number; y: number; width: number; height: number } | null;
@@ -44,7 +46,15 @@ function line(reading: AnalyzedReading): string {
   const values = ranked.map(([label, p]) => `${label} ${(100 * p).toFixed(1)}%`).join('  ');
   const { face, voice } = reading.modalities;
   const from = face && voice ? 'face+voice' : face ? 'face' : 'voice';
-  return `${(reading.timeMs / 1000).toFixed(2).padStart(7)} s  ${from.padEnd(10)}  ${values}`;
+  return `${(reading.timeMs / 1000).toFixed(2).padStart(7)} s  ${from.padEnd(10)}  ${reading.label.padEnd(9)}  ${values}`;
+}
+
+/** How many readings had which label, the most first. */
+function tally(readings: readonly AnalyzedReading[]): string {
+  const counts = new Map<string, number>();
+  for (const { label } of readings) counts.set(label, (counts.get(label) ?? 0) + 1);
+  const ranked = [...counts].sort((a, b) => b[1] - a[1]).map(([label, count]) => `${String(count)} ${label}`);
+  return `${String(readings.length)} readings: ${ranked.join(', ')}`;
 }
 
 async function analyzeFile(page: Page, file: string, options: AnalyzeOptions): Promise<AnalyzedFile> {
@@ -66,8 +76,9 @@ async function analyzeFile(page: Page, file: string, options: AnalyzeOptions): P
   );
   const late = `${file} was not analyzed in time: raise --limit for long files`;
   const result = await withTimeout(work, options.limit * 1000, late);
-  const readings = result.readings.map(({ timeMs, probabilities, modalities, faceBox }) => ({
+  const readings = result.readings.map(({ timeMs, label, probabilities, modalities, faceBox }) => ({
     timeMs,
+    label,
     probabilities,
     modalities,
     faceBox,
@@ -108,7 +119,8 @@ async function analyze(
       say(basename(file));
       try {
         const result = await analyzeFile(page, file, options);
-        if (result.readings.length === 0) say('  no reading: no face was seen and no voice was heard');
+        const none = result.readings.length === 0;
+        say(`  ${none ? 'no reading: no face was seen and no voice was heard' : tally(result.readings)}`);
         results.push(result);
       } catch (error) {
         failures += 1;
@@ -120,6 +132,7 @@ async function analyze(
     await browser.close();
     await server.close();
   }
+  if (results.length > 1) say(`all: ${tally(results.flatMap(({ readings }) => readings))}`);
   if (options.json !== undefined && results.length > 0) {
     writeWhole(options.json, `${JSON.stringify(files.length === 1 ? results[0] : results, null, 2)}\n`);
     say(`Wrote ${options.json}`);

@@ -73,7 +73,7 @@ const base: Omit<StillsOptions, 'out' | 'resume'> = {
   voices,
   fold: 1,
   size: 'micro',
-  steps: 14,
+  steps: 24,
   minutes: Infinity,
   batchFaces: 16,
   batchVoices: 4,
@@ -114,7 +114,7 @@ test('losses fall, and a stopped and resumed run equals an uninterrupted one', a
     .split('\n')
     .map((line) => JSON.parse(line) as LogLine)
     .filter(({ event }) => event === 'step');
-  expect(log).toHaveLength(14);
+  expect(log).toHaveLength(base.steps);
   const mean = (lines: readonly LogLine[], key: 'face' | 'pair'): number =>
     lines.reduce((sum, line) => sum + line[key], 0) / lines.length;
   for (const key of ['face', 'pair'] as const) {
@@ -132,7 +132,7 @@ test('losses fall, and a stopped and resumed run equals an uninterrupted one', a
   await finetuneStills({ ...base, out: parts, resume: true }, silent);
   const a = readCheckpoint(whole);
   const b = readCheckpoint(parts);
-  expect(b.state.step).toBe(14);
+  expect(b.state.step).toBe(base.steps);
   for (const name of ['params', 'moment1', 'moment2', 'average'] as const)
     expect(b.arrays[name]).toEqual(a.arrays[name]);
 }, 400_000);

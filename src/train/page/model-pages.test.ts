@@ -25,7 +25,7 @@ it('lists models that name emotions, the cheapest first', () => {
   };
   put('a-deep', { config: { ...shipped.config, encoderDepth: 12 } });
   put('b-shipped', {});
-  put('dimensions', { outputs: 'dimensions' });
+  put('dimensions', { outputs: 'dimensions', calibration: undefined });
   mkdirSync(join(models, 'draft'));
   writeFileSync(join(models, 'notes.txt'), '');
   const list = listModels(models);
