@@ -111,7 +111,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
       expect(sizes.page).toBeLessThanOrEqual(width);
       expect(sizes.tables).toBeGreaterThan(1);
       await page.screenshot({ path: testInfo.outputPath('card.png') });
-      await dialog.getByRole('heading', { name: 'Scores' }).scrollIntoViewIfNeeded();
+      await dialog.getByRole('heading', { name: 'Scores', exact: true }).scrollIntoViewIfNeeded();
       await page.screenshot({ path: testInfo.outputPath('scores.png') });
       await page.keyboard.press('Escape');
       await expect(dialog).toBeHidden();

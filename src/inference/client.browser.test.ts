@@ -110,6 +110,7 @@ describe('the recognizer', () => {
       labels: ['angry', 'happy', 'sad'],
       clip: clipSpec,
       missingModalities: true,
+      uncertainBelow: 0,
     });
     expect(recognizer.backend.name).toBe('wasm');
     expect(recognizer.backend.reason).toMatch(/^wasm: SIMD.* \(wasm in use\)$/);
