@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Problem } from '../base/errors.ts';
 import { random } from '../base/random.ts';
 import { officialClipSpec } from '../clip/spec.ts';
+import type { ClipSpec } from '../clip/spec.ts';
 import { sizes } from '../model/config.ts';
 import type { HicmaeConfig } from '../model/config.ts';
 import { patchLength, tokenCount } from '../model/embed.ts';
@@ -283,6 +284,27 @@ describe("nano's shipped weights in eight bits", () => {
     return { patches: tensor3d(values, [...shape]), positions: null };
   }
 
+  /** A run of one step; moments and average are its parameters too. */
+  function writeRun(
+    folder: string,
+    config: HicmaeConfig,
+    labels: readonly string[],
+    clip: ClipSpec,
+    flat: Float32Array,
+  ): void {
+    const state = {
+      model: { kind: 'finetune', config, labels, outputs: 'classes', missingModalities: true },
+      parameters: parameterShapes(config),
+      clip,
+      step: 1,
+      minutes: 1,
+      options: {},
+      best: null,
+      provenance: {},
+    } as const;
+    writeCheckpoint(folder, state, { params: flat, moment1: flat, moment2: flat, average: flat });
+  }
+
   async function logits(folder: string): Promise<Float32Array> {
     const weights = await readWeights(folder);
     if (weights.kind !== 'finetune') throw new Error('no classifier');
@@ -304,18 +326,8 @@ describe("nano's shipped weights in eight bits", () => {
     const draw = random(1);
     const moved = flat.map((value) => value * (1 + 0.02 * (draw.uniform() - 0.5)));
     const { config, labels, clip } = shipped;
-    const state = {
-      model: { kind: 'finetune', config, labels, outputs: 'classes', missingModalities: true },
-      parameters: parameterShapes(config),
-      clip,
-      step: 1,
-      minutes: 1,
-      options: {},
-      best: null,
-      provenance: {},
-    } as const;
     const run = at('moved-run');
-    writeCheckpoint(run, state, { params: moved, moment1: moved, moment2: moved, average: moved });
+    writeRun(run, config, labels, clip, moved);
     await exportRun({ run, out: at('whole'), dtype: 'F32' }, say);
     await exportRun({ run, out: at('nano'), dtype: 'I8' }, say);
     const [whole, small] = [await logits(at('whole')), await logits(at('nano'))];
@@ -332,23 +344,7 @@ describe("nano's shipped weights in eight bits", () => {
     const clip = { ...officialClipSpec, frameCount: 4, cropPx: 32, soundMs: 320, frameIntervalMs: 640 };
     const run = at('like-run');
     const flat = Float32Array.from(Object.values(finetuned).flatMap(({ data }) => [...data]));
-    const state = {
-      model: {
-        kind: 'finetune',
-        config: micro,
-        labels: ['x', 'y', 'z'],
-        outputs: 'classes',
-        missingModalities: true,
-      },
-      parameters: parameterShapes(micro),
-      clip,
-      step: 1,
-      minutes: 1,
-      options: {},
-      best: null,
-      provenance: {},
-    } as const;
-    writeCheckpoint(run, state, { params: flat, moment1: flat, moment2: flat, average: flat });
+    writeRun(run, micro, ['x', 'y', 'z'], clip, flat);
     await exportRun({ run, out: at('like-model') }, say);
     const bare = save('bare.pth', { model: mapOf(finetuned) });
     await importFile(bare, { out: at('plain') }, say);
