@@ -3,14 +3,14 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 import { Problem } from '../base/errors.ts';
 import { inputKinds } from '../weights/calibration.ts';
 import type { InputKind, ModelCalibration } from '../weights/calibration.ts';
 import { parseManifest } from '../weights/manifest.ts';
 import type { Manifest } from '../weights/manifest.ts';
 import { writeWhole } from './cache.ts';
-import { number, whole } from './options.ts';
+import { alignOption, number, whole } from './options.ts';
 import { memoryTask, scoreMemory } from './scores/evaluate-memory.ts';
 import { scoreShards } from './scores/evaluate-shards.ts';
 import type { Reader } from './scores/evaluate-threads.ts';
@@ -226,14 +226,7 @@ export function calibrateCommand(say: Say): Command {
     )
     .option('--threads <count>', 'worker threads, 1 to 64', whole(1, 64), Math.min(2, availableParallelism()))
     .addOption(backendOption())
-    .addOption(
-      new Option(
-        '--align <how>',
-        "with --faces: align them by the page's detector (needs Chromium), or take the stills as they are",
-      )
-        .choices(['detect', 'as-is'])
-        .default('detect'),
-    )
+    .addOption(alignOption())
     .action(async (options: CalibrateOptions) => {
       await calibrateModel(options, say);
     });

@@ -10,7 +10,7 @@ import type { Reader } from './scores/evaluate-threads.ts';
 import { evaluateClasses, evaluateDimensions } from './scores/evaluation.ts';
 import type { CalibrationSource, ClassEvaluation, Evaluation } from './scores/evaluation.ts';
 import { readModel } from './weights/model-folder.ts';
-import { whole } from './options.ts';
+import { alignOption, whole } from './options.ts';
 import { checkApart, describeSelection, parseSelection } from './scores/scored.ts';
 import type { Scored, Selection } from './scores/scored.ts';
 import { backendOption, chooseTrainBackend } from './webgpu.ts';
@@ -295,14 +295,7 @@ export function evaluateCommand(say: Say): Command {
     .option('--seed <number>', 'decides which face goes with which voice in --pairs', whole(0, 2 ** 31), 1)
     .option('--threads <count>', 'worker threads, 1 to 64', whole(1, 64), Math.min(2, availableParallelism()))
     .addOption(backendOption())
-    .addOption(
-      new Option(
-        '--align <how>',
-        "with --faces: align them by the page's detector (needs Chromium), or take the stills as they are",
-      )
-        .choices(['detect', 'as-is'])
-        .default('detect'),
-    )
+    .addOption(alignOption())
     .action(async (options: EvaluateOptions) => {
       await evaluate(options, say, `evaluate ${process.argv.slice(3).join(' ')}`);
     });

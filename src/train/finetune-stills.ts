@@ -16,7 +16,7 @@ import { officialAdamW } from './run/adamw.ts';
 import { commandLine } from './run/command-line.ts';
 import { endLine } from './run/run-clips.ts';
 import { initialFinetune } from './run/initial.ts';
-import { number, whole } from './options.ts';
+import { alignOption, number, whole } from './options.ts';
 import { stopOnInterrupt } from './run/run-options.ts';
 import { scoreClassification } from './scores/metrics.ts';
 import { runLog } from './run/run-log.ts';
@@ -272,14 +272,7 @@ export function finetuneStillsCommand(say: (line: string) => void): Command {
     .option('--seed <number>', 'decides everything random', whole(0, 2 ** 31), 1)
     .option('--threads <count>', 'worker threads', whole(1, 64), Math.min(2, availableParallelism()))
     .addOption(backendOption())
-    .addOption(
-      new Option(
-        '--align <how>',
-        "align faces by the page's detector (needs Chromium), or take the stills as they are",
-      )
-        .choices(['detect', 'as-is'])
-        .default('detect'),
-    )
+    .addOption(alignOption())
     .option('--resume', 'go on from the checkpoint in --out', false)
     .option('--checkpoint-every <minutes>', 'minutes between checkpoints', number(0, 1e6), 3)
     .option(

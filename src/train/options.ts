@@ -1,5 +1,5 @@
 // How command lines are read: numbers with a range, and errors that say what was wanted.
-import { InvalidArgumentError } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 
 /** A parser of numbers for commander. */
 export function number(least: number, most: number): (text: string) => number {
@@ -20,4 +20,14 @@ export function whole(least: number, most: number): (text: string) => number {
     if (!Number.isInteger(value)) throw new InvalidArgumentError('Wanted a whole number.');
     return value;
   };
+}
+
+/** How commands that read stills find the faces in them. */
+export function alignOption(): Option {
+  return new Option(
+    '--align <how>',
+    "with --faces: align them by the page's detector (needs Chromium), or take the stills as they are",
+  )
+    .choices(['detect', 'as-is'])
+    .default('detect');
 }
