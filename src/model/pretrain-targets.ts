@@ -103,8 +103,12 @@ export function videoTargets(
  * @returns [Na, P], as audioPatches orders them
  */
 export function audioTargets(mel: Float32Array, config: EncoderConfig): Float32Array {
-  const values = Float64Array.from(audioPatches(mel, config));
-  const length = patchLength(config, 'audio');
+  return normalizedPatches(audioPatches(mel, config), patchLength(config, 'audio'));
+}
+
+/** Patches of `length` numbers, each normalized within itself (unbiased deviation + 1e-6). */
+export function normalizedPatches(patches: Float32Array, length: number): Float32Array {
+  const values = Float64Array.from(patches);
   const out = new Float32Array(values.length);
   for (let start = 0; start < values.length; start += length) {
     const { mean, divisor } = statisticsOf(values, start, 1, length);

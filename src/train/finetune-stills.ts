@@ -1,22 +1,18 @@
 // `finetune-stills`: trains faces alone, voices alone and pairs together on stills and voices held in memory: quick steps for
 // small models, as the shipped nano was made.
 import { mkdirSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
 import { Command, Option } from 'commander';
 import { Problem } from '../base/errors.ts';
-import { officialClipSpec } from '../clip/spec.ts';
-import type { ClipSpec } from '../clip/spec.ts';
 import { sizes } from '../model/config.ts';
-import type { HicmaeConfig, SizeName } from '../model/config.ts';
+import type { HicmaeConfig } from '../model/config.ts';
 import { emotions } from '../model/labels.ts';
 import { parameterGroups, parameterShapes } from '../model/params.ts';
-import { backendOption, chooseTrainBackend } from './webgpu.ts';
-import type { BackendOption } from './webgpu.ts';
+import { chooseTrainBackend } from './webgpu.ts';
 import { officialAdamW } from './run/adamw.ts';
 import { commandLine } from './run/command-line.ts';
 import { endLine } from './run/run-clips.ts';
 import { initialFinetune } from './run/initial.ts';
-import { alignOption, number, whole } from './options.ts';
+import { number, whole } from './options.ts';
 import { stopOnInterrupt } from './run/run-options.ts';
 import { scoreClassification } from './scores/metrics.ts';
 import { runLog } from './run/run-log.ts';
@@ -24,12 +20,18 @@ import { checkRunFolder, train } from './run/trainer.ts';
 import type { Validation } from './run/trainer.ts';
 import { readWeights } from './weights/read-weights.ts';
 import { loadTrainingData } from './stills/training-data.ts';
-import type { DataOptions, TrainingData } from './stills/training-data.ts';
+import type { TrainingData } from './stills/training-data.ts';
+import {
+  addStillsOptions,
+  checkData,
+  checkDivides,
+  describeData,
+  stillsClipSpec,
+} from './stills/stills-run.ts';
+import type { StillsRunOptions } from './stills/stills-run.ts';
 
-export interface StillsOptions extends DataOptions {
-  readonly size: SizeName;
+export interface StillsOptions extends StillsRunOptions {
   readonly from?: string;
-  readonly out: string;
   readonly steps: number;
   readonly minutes: number;
   readonly batchFaces: number;
@@ -41,34 +43,12 @@ export interface StillsOptions extends DataOptions {
   readonly lr: number;
   readonly warmup: number;
   readonly weightDecay: number;
+  readonly optimizer: 'adamw' | 'muon';
   readonly layerDecay: number;
   readonly dropPath: number;
+  readonly mix: number;
   readonly smoothing: number;
   readonly average: number;
-  readonly seed: number;
-  readonly resume: boolean;
-  readonly checkpointEvery: number;
-  readonly validateEvery: number;
-  /** Default auto. */
-  readonly backend?: BackendOption;
-}
-
-/** How our models' clips are cut. CREMA-D has nothing above 5.5 kHz and FER+ is gray, so they hear and see no more. */
-function clipSpecOf(config: HicmaeConfig): ClipSpec {
-  const { frameCount, cropPx } = config.video;
-  const spanMs = officialClipSpec.frameCount * officialClipSpec.frameIntervalMs;
-  return {
-    ...officialClipSpec,
-    frameCount,
-    cropPx,
-    frameIntervalMs: spanMs / frameCount,
-    color: 'gray-standardized',
-    bandLimitHz: 5400,
-    shortSound: 'silence',
-    // Mean of capture/voice.ts's speechLevelDb over neutral clips of CREMA-D's folds 2 to 5 (100 of them, measured once by
-    // hand; anger has -21.3, sadness -34.7): what is usual for a person is more like their neutral voice than like the mean.
-    speechLevelDb: -31.2,
-  };
 }
 
 /** Accuracies of the looks; the best has the best mean of them. */
@@ -96,27 +76,18 @@ export async function finetuneStills(
   say: (line: string) => void,
   stopping: () => boolean = () => false,
 ): Promise<void> {
-  if (options.faces === undefined && options.voices === undefined) {
-    throw new Problem('unsupported-file', 'Nothing to train on: give --faces DIR, --voices DIR or both.');
-  }
+  checkData(options);
   // Where it is, what computes it and how often it saves may change between sessions; the rest may not.
   const { out, resume, checkpointEvery, validateEvery, minutes, backend: wanted = 'auto', ...rest } = options;
   const backend = await chooseTrainBackend(wanted);
   // A GPU's steps come from one thread; the others still decode.
   const threads = backend.name === 'webgpu' ? 1 : options.threads;
   say(backend.reason);
-  for (const [name, count] of [
-    ['--batch-faces', options.batchFaces],
-    ['--batch-voices', options.batchVoices],
-    ['--pairs', options.pairs],
-  ] as const) {
-    if (count % threads !== 0) {
-      throw new Problem(
-        'unsupported-file',
-        `${name} ${String(count)} does not divide evenly among ${String(threads)} threads.`,
-      );
-    }
-  }
+  checkDivides(threads, {
+    '--batch-faces': options.batchFaces,
+    '--batch-voices': options.batchVoices,
+    '--pairs': options.pairs,
+  });
   if (options.pairs > Math.min(options.batchFaces, options.batchVoices)) {
     throw new Problem(
       'unsupported-file',
@@ -124,7 +95,7 @@ export async function finetuneStills(
     );
   }
   const config: HicmaeConfig = { ...sizes[options.size], classCount: emotions.length };
-  const clip = clipSpecOf(config);
+  const clip = stillsClipSpec(config);
   const identity: Record<string, string | number | boolean | null> = {
     ...rest,
     faces: rest.faces ?? null,
@@ -139,14 +110,7 @@ export async function finetuneStills(
   const provenance = {
     // How the weights came to be that it starts from, then this.
     command: [earlier?.provenance['command'], command].filter((part) => part !== undefined).join(' && '),
-    data: [
-      data.faces ? `FER+-like faces: ${String(data.faces.count)} of split train` : null,
-      data.voices
-        ? `CREMA-D-like voices: ${String(data.voices.count)} clips, all folds but ${String(options.fold)}`
-        : null,
-    ]
-      .filter((part) => part !== null)
-      .join('; '),
+    data: describeData(data, options.fold),
     seed: String(options.seed),
   };
   const log = runLog(out, options.batchFaces + options.batchVoices, say);
@@ -178,6 +142,7 @@ export async function finetuneStills(
           keepFaces: options.keepFaces,
           keepVoices: options.keepVoices,
           dropPath: options.dropPath,
+          mix: options.mix,
           smoothing: options.smoothing,
           seed: options.seed,
         },
@@ -194,6 +159,7 @@ export async function finetuneStills(
         warmupSteps: options.warmup,
         weightDecay: options.weightDecay,
         adamw: officialAdamW,
+        optimizer: options.optimizer,
         averageDecay: options.average,
         freeze: [],
         threads,
@@ -215,20 +181,14 @@ export async function finetuneStills(
 
 /** The command as it is typed. */
 export function finetuneStillsCommand(say: (line: string) => void): Command {
-  return new Command('finetune-stills')
-    .description('Train faces alone, voices alone and pairs by label together.')
-    .option(
-      '--faces <dir>',
-      'faces laid out like FER+: train-images.npy.gz, train-votes.csv, and valid-... if there is',
-    )
-    .option('--voices <dir>', 'voices laid out like CREMA-D: clips.csv, audio/CLIP.opus')
-    .option('--fold <number>', 'fold of voices held out from training', whole(1, 1000), 1)
-    .addOption(new Option('--size <name>', 'architecture').choices(Object.keys(sizes)).default('nano'))
+  const command = new Command('finetune-stills').description(
+    'Train faces alone, voices alone and pairs by label together.',
+  );
+  return addStillsOptions(command)
     .option(
       '--from <path>',
       'start from these weights, fine-tuned or pre-trained: a run, a model folder, .safetensors or .pth (default: fresh)',
     )
-    .requiredOption('--out <dir>', 'folder of the run: checkpoint, log; for example runs/nano')
     .option('--steps <count>', 'optimizer steps', whole(1, 10_000_000), 4000)
     .option(
       '--minutes <minutes>',
@@ -254,6 +214,11 @@ export function finetuneStillsCommand(say: (line: string) => void): Command {
     )
     .option('--lr <rate>', 'highest learning rate', number(0, 1), 1e-3)
     .option('--warmup <steps>', 'steps of linear warm-up', whole(1, 1_000_000), 100)
+    .addOption(
+      new Option('--optimizer <name>', "what moves the blocks' matrices; AdamW moves the rest")
+        .choices(['adamw', 'muon'])
+        .default('adamw'),
+    )
     .option('--weight-decay <factor>', 'weight decay of matrices', number(0, 10), 0.05)
     .option(
       '--layer-decay <factor>',
@@ -262,24 +227,18 @@ export function finetuneStillsCommand(say: (line: string) => void): Command {
       1,
     )
     .option('--drop-path <rate>', "stochastic depth's rate in the deepest block", number(0, 0.9), 0)
+    .option(
+      '--mix <share>',
+      'share of faces and voices that are blended with another (mixup), 0..1',
+      number(0, 1),
+      0,
+    )
     .option('--smoothing <share>', 'label smoothing of voices and pairs', number(0, 0.9), 0.1)
     .option(
       '--average <share>',
       'share of the running average of the weights kept at each step',
       number(0, 0.99999),
       0.998,
-    )
-    .option('--seed <number>', 'decides everything random', whole(0, 2 ** 31), 1)
-    .option('--threads <count>', 'worker threads', whole(1, 64), Math.min(2, availableParallelism()))
-    .addOption(backendOption())
-    .addOption(alignOption())
-    .option('--resume', 'go on from the checkpoint in --out', false)
-    .option('--checkpoint-every <minutes>', 'minutes between checkpoints', number(0, 1e6), 3)
-    .option(
-      '--validate-every <steps>',
-      'steps between looks at small validation subsets',
-      whole(1, 10_000_000),
-      500,
     )
     .action(async (options: StillsOptions) => {
       await finetuneStills(options, say, stopOnInterrupt(say));

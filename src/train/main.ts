@@ -12,6 +12,7 @@ import { infoCommand } from './info.ts';
 import { isCheckout } from './package-root.ts';
 import { prepareCommand } from './prepare.ts';
 import { pretrainCommand } from './pretrain.ts';
+import { pretrainStillsCommand } from './pretrain-stills.ts';
 
 const say = (line: string): void => {
   process.stdout.write(`${line}\n`);
@@ -22,6 +23,7 @@ const program = new Command(isCheckout ? 'npm run train --' : 'emotion-recognize
   .addCommand(prepareCommand(say))
   .addCommand(pretrainCommand(say))
   .addCommand(finetuneCommand(say))
+  .addCommand(pretrainStillsCommand(say))
   .addCommand(finetuneStillsCommand(say))
   .addCommand(evaluateCommand(say))
   .addCommand(calibrateCommand(say))

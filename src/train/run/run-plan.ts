@@ -61,6 +61,7 @@ export function trainerOptionsOf(
     warmupSteps: steps.warmupSteps,
     weightDecay,
     adamw: { beta1: 0.9, beta2, epsilon: 1e-8 },
+    optimizer: 'adamw',
     averageDecay: average,
     freeze,
     threads: steps.threads,

@@ -8,15 +8,19 @@ import { startBackend } from '../backend.ts';
 import { clipsTask } from './clips-task.ts';
 import type { ClipsTaskData } from './clips-task.ts';
 import { readGradients, slotsOf, tensorsOf } from './flat-params.ts';
+import { orthogonalized } from './muon.ts';
+import type { Matrix } from './muon.ts';
 import { pretrainTask } from './pretrain-task.ts';
 import type { PretrainTaskData } from './pretrain-task.ts';
+import { pretrainStillsTask } from './pretrain-stills-task.ts';
+import type { PretrainStillsTaskData } from './pretrain-stills-task.ts';
 import type { Part, RunTask, TaskPicture, ValidationItems } from './run-task.ts';
 import type { SharedFloats } from '../shared-array.ts';
 import { stillsTask } from './stills-task.ts';
 import type { StillsTaskData } from './stills-task.ts';
 import { serve } from '../threads.ts';
 
-export type TaskData = StillsTaskData | ClipsTaskData | PretrainTaskData;
+export type TaskData = StillsTaskData | PretrainStillsTaskData | ClipsTaskData | PretrainTaskData;
 
 /** Everything a thread is started with; the arrays are shared, not copied. */
 export interface RunThreadData {
@@ -27,6 +31,8 @@ export interface RunThreadData {
   /** The running average of the parameters. */
   readonly average: SharedFloats;
   readonly gradients: SharedFloats;
+  /** The average of all threads' gradients, which Muon's momentum replaces. */
+  readonly averaged: SharedFloats;
   readonly backend: 'wasm' | 'webgpu';
   readonly thread: number;
   readonly threadCount: number;
@@ -38,6 +44,8 @@ export interface RunThreadData {
 export type RunRequest =
   | { readonly kind: 'start' }
   | { readonly kind: 'step'; readonly step: number }
+  /** Of the averaged gradients, in place. */
+  | { readonly kind: 'orthogonalize'; readonly matrices: readonly Matrix[] }
   /** By the averaged parameters. */
   | { readonly kind: 'validate'; readonly items: ValidationItems }
   | { readonly kind: 'pictures'; readonly id: number };
@@ -55,6 +63,7 @@ export interface StepReport {
 export type RunReply =
   | { readonly kind: 'started'; readonly backend: string }
   | { readonly kind: 'step'; readonly report: StepReport }
+  | { readonly kind: 'orthogonalized' }
   | { readonly kind: 'rows'; readonly rows: number[][] }
   | { readonly kind: 'pictures'; readonly pictures: TaskPicture[] };
 
@@ -67,6 +76,8 @@ async function openTask(): Promise<RunTask> {
   switch (data.task.kind) {
     case 'stills':
       return stillsTask(data.task, data.threadCount);
+    case 'pretrain-stills':
+      return pretrainStillsTask(data.task, data.threadCount);
     case 'clips':
       return clipsTask(data.task);
     case 'pretrain':
@@ -139,6 +150,14 @@ serve<RunRequest, RunReply>(async (request) => {
       return { kind: 'started', backend: await startBackend(data.backend) };
     case 'step':
       return { kind: 'step', report: await oneStep(task, request.step) };
+    case 'orthogonalize':
+      for (const { offset, rows, columns } of request.matrices) {
+        const values = data.averaged.subarray(offset, offset + rows * columns);
+        const result = orthogonalized(values, rows, columns);
+        values.set(await result.data<'float32'>());
+        result.dispose();
+      }
+      return { kind: 'orthogonalized' };
     case 'validate': {
       const params = tensorsOf(data.average, slots);
       try {

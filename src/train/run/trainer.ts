@@ -5,11 +5,13 @@ import { Problem } from '../../base/errors.ts';
 import type { ClipSpec } from '../../clip/spec.ts';
 import type { ParameterGroup, ParameterShape } from '../../model/params.ts';
 import { createAdamW } from './adamw.ts';
-import type { AdamWOptions } from './adamw.ts';
+import type { AdamWOptions, FlatRange } from './adamw.ts';
 import { writeWhole } from '../cache.ts';
 import { checkpointPath, readCheckpoint, writeBest, writeCheckpoint } from './checkpoint.ts';
 import type { RunArrays, RunModel, RunOptions, RunState } from './checkpoint.ts';
 import { rangesOf, slotsOf } from './flat-params.ts';
+import { muonMatrices, muonMomentum, updateScale } from './muon.ts';
+import type { Matrix } from './muon.ts';
 import type { TaskPicture } from './run-task.ts';
 import type { RunReply, RunRequest, RunThreadData, StepReport, TaskData } from './run-worker.ts';
 import { cosineAt } from './schedule.ts';
@@ -26,6 +28,8 @@ export interface TrainerOptions {
   readonly warmupSteps: number;
   readonly weightDecay: number;
   readonly adamw: AdamWOptions;
+  /** What moves the blocks' matrices; the rest is AdamW's. */
+  readonly optimizer: 'adamw' | 'muon';
   /** Share of the old average kept at each step; 0: the average is the last step's parameters. */
   readonly averageDecay: number;
   /** Prefixes of parameters' names that stay as they are. */
@@ -157,6 +161,44 @@ function meanLosses(reports: readonly StepReport[]): Record<string, number> {
   );
 }
 
+/**
+ * Moves Muon's matrices, all threads sharing the work.
+ * @param arrays `gradients` holds the average, and the momentum made orthogonal afterwards
+ */
+async function muonStep(
+  threads: readonly RunThread[],
+  moved: readonly { readonly range: FlatRange; readonly matrix: Matrix }[],
+  arrays: { readonly params: Float32Array; readonly gradients: Float32Array; readonly moment1: Float32Array },
+  learningRate: number,
+): Promise<void> {
+  if (moved.length === 0) return;
+  const { params, gradients, moment1 } = arrays;
+  for (const { matrix } of moved) {
+    const end = matrix.offset + matrix.rows * matrix.columns;
+    for (let i = matrix.offset; i < end; i++) {
+      const gradient = gradients[i]!;
+      moment1[i] = muonMomentum * moment1[i]! + (1 - muonMomentum) * gradient;
+      // Nesterov's: as if the next gradient were this one.
+      gradients[i] = muonMomentum * moment1[i]! + (1 - muonMomentum) * gradient;
+    }
+  }
+  await Promise.all(
+    threads.map((thread, t) =>
+      thread.call({
+        kind: 'orthogonalize',
+        matrices: moved.flatMap(({ matrix }, i) => (i % threads.length === t ? [matrix] : [])),
+      }),
+    ),
+  );
+  for (const { range, matrix } of moved) {
+    const rate = range.learningRate * learningRate;
+    const keep = 1 - rate * range.weightDecay;
+    const factor = rate * updateScale(matrix);
+    const end = matrix.offset + matrix.rows * matrix.columns;
+    for (let i = matrix.offset; i < end; i++) params[i] = keep * params[i]! - factor * gradients[i]!;
+  }
+}
+
 /** Trains until steps, minutes, patience or Ctrl-C end it; the last thing done is a checkpoint. */
 export async function train(job: TrainerJob): Promise<TrainingEnd> {
   const { options, run, parameters, validation } = job;
@@ -195,9 +237,13 @@ export async function train(job: TrainerJob): Promise<TrainingEnd> {
   const frozen = slots
     .filter(({ name }) => options.freeze.some((prefix) => name.startsWith(prefix)))
     .map(({ name }) => name);
-  const ranges = rangesOf(slots, job.groups, options.weightDecay).filter(
-    (_, i) => !frozen.includes(slots[i]?.name ?? ''),
-  );
+  const trained = rangesOf(slots, job.groups, options.weightDecay).flatMap((range, i) => {
+    const slot = slots[i]!;
+    if (frozen.includes(slot.name)) return [];
+    return [{ range, matrices: options.optimizer === 'muon' ? muonMatrices(slot) : [] }];
+  });
+  const ranges = trained.flatMap(({ range, matrices }) => (matrices.length === 0 ? [range] : []));
+  const muon = trained.flatMap(({ range, matrices }) => matrices.map((matrix) => ({ range, matrix })));
   const gradients = Array.from({ length: options.threads }, () => adamw.floats(total));
   const threads = gradients.map((own, thread): RunThread => {
     const threadData: RunThreadData = {
@@ -206,6 +252,7 @@ export async function train(job: TrainerJob): Promise<TrainingEnd> {
       params,
       average,
       gradients: own,
+      averaged: gradients[0]!,
       backend: options.backend,
       thread,
       threadCount: options.threads,
@@ -296,6 +343,7 @@ export async function train(job: TrainerJob): Promise<TrainingEnd> {
         step + 1,
         options.adamw,
       );
+      await muonStep(threads, muon, { ...arrays, gradients: gradients[0]! }, learningRate);
       // The average follows quickly at first, so that it never holds on to the initial values.
       const keep = Math.min(options.averageDecay, (step + 1) / (step + 10));
       if (keep === 0) average.set(params);

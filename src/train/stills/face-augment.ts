@@ -1,6 +1,6 @@
 // Faces to the model's tokens, for training: a random warp and lighting, then only the tokens that are kept.
 import { standardize } from '../../clip/frames.ts';
-import type { HicmaeConfig } from '../../model/config.ts';
+import type { EncoderConfig } from '../../model/config.ts';
 import type { Random } from '../../base/random.ts';
 import type { FaceSet } from './faces.ts';
 
@@ -28,6 +28,21 @@ export interface FaceAugmentation {
   readonly cover: number;
 }
 
+/** As in the page. */
+const unchanged: FaceAugmentation = {
+  rotationDeg: 0,
+  scale: 0,
+  shiftPx: 0,
+  contrast: 0,
+  brightness: 0,
+  flip: 0,
+  blur: 0,
+  motion: 0,
+  sideLight: 0,
+  coarse: 0,
+  cover: 0,
+};
+
 export const faceAugmentation: FaceAugmentation = {
   rotationDeg: 8,
   scale: 0.08,
@@ -40,6 +55,15 @@ export const faceAugmentation: FaceAugmentation = {
   sideLight: 0.3,
   coarse: 0.15,
   cover: 0.2,
+};
+
+/** For pre-training, which is to predict the face itself: moved and relit, but nothing is put over it. */
+export const gentleFaceAugmentation: FaceAugmentation = {
+  ...faceAugmentation,
+  blur: 0,
+  sideLight: 0,
+  coarse: 0,
+  cover: 0,
 };
 
 interface Warp {
@@ -172,6 +196,11 @@ function coarsen(image: Float32Array, side: number, few: number, scratch: Float3
 /** Fills the tokens of single faces; holds its scratch memory. */
 export interface FacePatcher {
   /**
+   * Both frames of a tubelet, standardized; shape [frames, side, side]. The next call overwrites them.
+   * @param augmentation null: the stored face's middle, both frames alike
+   */
+  tubelet(set: FaceSet, index: number, random: Random, augmentation: FaceAugmentation | null): Float32Array;
+  /**
    * Writes the patches at `positions` (flat indices over [slots, rows, columns]) of one face.
    * @param patches the batch's [B, K, P]; this face's begin at `offset`
    * @param augmentation null: the stored face's middle, both frames of a tubelet alike
@@ -187,7 +216,7 @@ export interface FacePatcher {
   ): void;
 }
 
-export function facePatcher(config: HicmaeConfig): FacePatcher {
+export function facePatcher(config: EncoderConfig): FacePatcher {
   const { cropPx, patchPx, tubeletFrames } = config.video;
   const perRow = cropPx / patchPx;
   const patchLength = 3 * tubeletFrames * patchPx * patchPx;
@@ -197,64 +226,56 @@ export function facePatcher(config: HicmaeConfig): FacePatcher {
   );
   const scratch = new Float32Array(cropPx * cropPx);
   const spread = (random: Random, limit: number): number => (random.uniform() * 2 - 1) * limit;
+  const draw: FacePatcher['tubelet'] = (set, index, random, augmentation) => {
+    const limits = augmentation ?? unchanged;
+    const angle = (spread(random, limits.rotationDeg) * Math.PI) / 180;
+    const scale = Math.exp(spread(random, limits.scale));
+    const gain = Math.exp(spread(random, limits.contrast));
+    const warp: Warp = {
+      cos: Math.cos(angle) * scale,
+      sin: Math.sin(angle) * scale,
+      x: spread(random, limits.shiftPx),
+      y: spread(random, limits.shiftPx),
+      mirror: random.uniform() < limits.flip ? -1 : 1,
+      gain,
+      // Contrast turns around middle gray.
+      offset: spread(random, limits.brightness) + 128 * (1 - gain),
+    };
+    const blurred = random.uniform() < limits.blur;
+    const moving = random.uniform() < limits.motion;
+    const light = spread(random, limits.sideLight) / (cropPx / 2);
+    const direction = random.uniform() * 2 * Math.PI;
+    const disturbance: Disturbance = {
+      lightX: light * Math.cos(direction),
+      lightY: light * Math.sin(direction),
+      coarseSide: random.uniform() < limits.coarse ? cropPx / 2 + random.integer(cropPx / 2) : cropPx,
+      cover: random.uniform() < limits.cover ? drawCover(cropPx, random) : null,
+    };
+    frames.forEach((frame, t) => {
+      if (t > 0 && !moving) {
+        frame.set(frames[0]!);
+        return;
+      }
+      const moved =
+        t === 0
+          ? warp
+          : {
+              ...warp,
+              x: warp.x + spread(random, 0.7),
+              y: warp.y + spread(random, 0.7),
+              offset: warp.offset + spread(random, 4),
+            };
+      sample(set, index, moved, cropPx, frame);
+      if (blurred) blur(frame, cropPx, scratch);
+      if (augmentation) disturb(frame, cropPx, disturbance, scratch);
+    });
+    standardize(tubelet);
+    return tubelet;
+  };
   return {
+    tubelet: draw,
     fill(set, index, positions, patches, offset, random, augmentation) {
-      const none = {
-        rotationDeg: 0,
-        scale: 0,
-        shiftPx: 0,
-        contrast: 0,
-        brightness: 0,
-        flip: 0,
-        blur: 0,
-        motion: 0,
-        sideLight: 0,
-        coarse: 0,
-        cover: 0,
-      };
-      const limits = augmentation ?? none;
-      const angle = (spread(random, limits.rotationDeg) * Math.PI) / 180;
-      const scale = Math.exp(spread(random, limits.scale));
-      const gain = Math.exp(spread(random, limits.contrast));
-      const warp: Warp = {
-        cos: Math.cos(angle) * scale,
-        sin: Math.sin(angle) * scale,
-        x: spread(random, limits.shiftPx),
-        y: spread(random, limits.shiftPx),
-        mirror: random.uniform() < limits.flip ? -1 : 1,
-        gain,
-        // Contrast turns around middle gray.
-        offset: spread(random, limits.brightness) + 128 * (1 - gain),
-      };
-      const blurred = random.uniform() < limits.blur;
-      const moving = random.uniform() < limits.motion;
-      const light = spread(random, limits.sideLight) / (cropPx / 2);
-      const direction = random.uniform() * 2 * Math.PI;
-      const disturbance: Disturbance = {
-        lightX: light * Math.cos(direction),
-        lightY: light * Math.sin(direction),
-        coarseSide: random.uniform() < limits.coarse ? cropPx / 2 + random.integer(cropPx / 2) : cropPx,
-        cover: random.uniform() < limits.cover ? drawCover(cropPx, random) : null,
-      };
-      frames.forEach((frame, t) => {
-        if (t > 0 && !moving) {
-          frame.set(frames[0]!);
-          return;
-        }
-        const moved =
-          t === 0
-            ? warp
-            : {
-                ...warp,
-                x: warp.x + spread(random, 0.7),
-                y: warp.y + spread(random, 0.7),
-                offset: warp.offset + spread(random, 4),
-              };
-        sample(set, index, moved, cropPx, frame);
-        if (blurred) blur(frame, cropPx, scratch);
-        if (augmentation) disturb(frame, cropPx, disturbance, scratch);
-      });
-      standardize(tubelet);
+      draw(set, index, random, augmentation);
       const pixels = patchPx * patchPx;
       positions.forEach((position, k) => {
         const place = position % (perRow * perRow);

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ClipSpec } from '../../clip/spec.ts';
-import type { HicmaeConfig } from '../../model/config.ts';
+import type { EncoderConfig } from '../../model/config.ts';
 import { emotions } from '../../model/labels.ts';
 import { loadFaces } from './align-faces.ts';
 import type { FaceReport } from './align-faces.ts';
@@ -13,7 +13,7 @@ import { sharedBytes, sharedFloats } from '../shared-array.ts';
 import { listVoices, loadVoices, withoutSilence } from './voices.ts';
 import type { VoiceClip, VoiceSet } from './voices.ts';
 
-/** Which data, of `finetune`'s options. */
+/** Which data, of the commands' options. */
 export interface DataOptions {
   readonly faces?: string;
   readonly voices?: string;
@@ -64,7 +64,7 @@ function describe(report: FaceReport): string {
 /** Reads all data of a run into shared memory. */
 export async function loadTrainingData(
   options: DataOptions,
-  config: HicmaeConfig,
+  config: EncoderConfig,
   clip: ClipSpec,
   say: (line: string) => void,
 ): Promise<TrainingData> {

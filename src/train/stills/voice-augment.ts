@@ -1,6 +1,6 @@
 // Voices to the model's tokens: a window of log-mel frames, in training stretched, shifted, relouded and noised.
 import { kaldiFbank, logFloor, normalizeAndPad } from '../../clip/log-mel.ts';
-import type { HicmaeConfig } from '../../model/config.ts';
+import type { EncoderConfig } from '../../model/config.ts';
 import type { Random } from '../../base/random.ts';
 import { melSteps } from './voices.ts';
 import type { VoiceSet } from './voices.ts';
@@ -34,6 +34,9 @@ export const voiceAugmentation: VoiceAugmentation = {
   cut: 0.2,
   room: 0.25,
 };
+
+/** For pre-training, which is to predict the voice itself: no noise and no room. */
+export const gentleVoiceAugmentation: VoiceAugmentation = { ...voiceAugmentation, noise: 0, room: 0 };
 
 /** How many frames ago a room's echoes were said. */
 const echoFrames = [3, 7, 13];
@@ -110,7 +113,7 @@ export function windowStart(clipFrames: number, place: number, windowFrames = so
   return surplus >= 0 ? Math.floor(surplus * place) : Math.ceil(surplus / 2);
 }
 
-export function voicePatcher(config: HicmaeConfig, bandLimitHz: number | null): VoicePatcher {
+export function voicePatcher(config: EncoderConfig, bandLimitHz: number | null): VoicePatcher {
   const { frameCount, melBins, patchSize } = config.audio;
   const perRow = melBins / patchSize;
   const used = usedBinCount(bandLimitHz, melBins);

@@ -1,0 +1,63 @@
+// Muon: the blocks' matrices move by their momentum made orthogonal, so that every direction of a matrix learns at the same
+// rate (Jordan et al. 2024); scaled as in "Muon is scalable for LLM training" (Liu et al. 2025, arXiv 2502.16982), so that
+// AdamW's learning rate and decay fit both. Everything else is AdamW's.
+import { add, mul, norm, tensor2d, tidy } from '@tensorflow/tfjs-core';
+import type { Tensor2D } from '@tensorflow/tfjs-core';
+import { gemm } from '../../ops/matmul.ts';
+import type { Slot } from './flat-params.ts';
+
+/** A matrix within the flat arrays. */
+export interface Matrix {
+  readonly offset: number;
+  readonly rows: number;
+  readonly columns: number;
+}
+
+/** Momentum of Muon's matrices; the usual one. */
+export const muonMomentum = 0.95;
+
+/** Matrices fused into one parameter. */
+const fused: Readonly<Record<string, number>> = { 'attn.qkv.weight': 3, 'cross_attn.kv.weight': 2 };
+
+/** The matrices of a parameter: those of the blocks, each of q, k and v by itself; none for everything else. */
+export function muonMatrices({ name, shape, offset }: Slot): Matrix[] {
+  if (shape.length !== 2 || !name.includes('.blocks')) return [];
+  const [all = 0, columns = 0] = shape;
+  const parts = Object.entries(fused).find(([end]) => name.endsWith(end))?.[1] ?? 1;
+  const rows = all / parts;
+  return Array.from({ length: parts }, (_, i) => ({ offset: offset + i * rows * columns, rows, columns }));
+}
+
+/** Of a quintic whose iteration brings singular values from (0, 1] near to 1, quickly. */
+const [a, b, c] = [3.4445, -4.775, 2.0315];
+const iterations = 5;
+
+/**
+ * The nearest matrix with all singular values near 1 (0.7 to 1.2), by Newton-Schulz iteration.
+ * @param values [rows, columns], row by row
+ * @returns the same shape; zeros stay zeros
+ */
+export function orthogonalized(values: Float32Array, rows: number, columns: number): Tensor2D {
+  const wide = rows <= columns;
+  return tidy(() => {
+    const matrix = tensor2d(values, [rows, columns]);
+    const scale = 1 / (norm(matrix).dataSync<'float32'>()[0]! + 1e-7);
+    let x = mul<Tensor2D>(matrix, scale);
+    for (let i = 0; i < iterations; i++) {
+      const previous = x;
+      x = tidy(() => {
+        const gram = gemm(previous, previous, wide ? { transposeB: true } : { transposeA: true });
+        const factor = gemm(gram, mul<Tensor2D>(gram, c), { residual: mul<Tensor2D>(gram, b) });
+        return wide
+          ? add(gemm(factor, previous), mul(previous, a))
+          : add(gemm(previous, factor), mul(previous, a));
+      });
+    }
+    return x;
+  });
+}
+
+/** Factor of the orthogonal update: its elements' root mean square becomes 0.2, as AdamW's usually is. */
+export function updateScale({ rows, columns }: Matrix): number {
+  return 0.2 * Math.sqrt(Math.max(rows, columns));
+}

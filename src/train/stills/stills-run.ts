@@ -1,0 +1,94 @@
+// What pre-training and fine-tuning on stills and voices in memory share: options, checks, how clips are cut.
+import { availableParallelism } from 'node:os';
+import { Option } from 'commander';
+import type { Command } from 'commander';
+import { Problem } from '../../base/errors.ts';
+import { officialClipSpec } from '../../clip/spec.ts';
+import type { ClipSpec } from '../../clip/spec.ts';
+import { sizes } from '../../model/config.ts';
+import type { EncoderConfig, SizeName } from '../../model/config.ts';
+import { alignOption, number, whole } from '../options.ts';
+import { backendOption } from '../webgpu.ts';
+import type { BackendOption } from '../webgpu.ts';
+import type { DataOptions, TrainingData } from './training-data.ts';
+
+export interface StillsRunOptions extends DataOptions {
+  readonly size: SizeName;
+  readonly out: string;
+  readonly seed: number;
+  readonly resume: boolean;
+  readonly checkpointEvery: number;
+  readonly validateEvery: number;
+  /** Default auto. */
+  readonly backend?: BackendOption;
+}
+
+/** How our models' clips are cut. CREMA-D has nothing above 5.5 kHz and FER+ is gray, so they hear and see no more. */
+export function stillsClipSpec(config: EncoderConfig): ClipSpec {
+  const { frameCount, cropPx } = config.video;
+  const spanMs = officialClipSpec.frameCount * officialClipSpec.frameIntervalMs;
+  return {
+    ...officialClipSpec,
+    frameCount,
+    cropPx,
+    frameIntervalMs: spanMs / frameCount,
+    color: 'gray-standardized',
+    bandLimitHz: 5400,
+    shortSound: 'silence',
+    // Mean of capture/voice.ts's speechLevelDb over neutral clips of CREMA-D's folds 2 to 5 (100 of them, measured once by
+    // hand; anger has -21.3, sadness -34.7): what is usual for a person is more like their neutral voice than like the mean.
+    speechLevelDb: -31.2,
+  };
+}
+
+/** @throws Problem when there is nothing to train on */
+export function checkData({ faces, voices }: DataOptions): void {
+  if (faces !== undefined || voices !== undefined) return;
+  throw new Problem('unsupported-file', 'Nothing to train on: give --faces DIR, --voices DIR or both.');
+}
+
+/** @throws Problem when a step's samples, by the option that says their number, cannot be shared out among the threads */
+export function checkDivides(threads: number, counts: Readonly<Record<string, number>>): void {
+  for (const [option, count] of Object.entries(counts)) {
+    if (count % threads === 0) continue;
+    throw new Problem(
+      'unsupported-file',
+      `${option} ${String(count)} does not divide evenly among ${String(threads)} threads.`,
+    );
+  }
+}
+
+/** The data of a run in words, for the manifest. */
+export function describeData({ faces, voices }: TrainingData, fold: number): string {
+  return [
+    faces ? `FER+-like faces: ${String(faces.count)} of split train` : null,
+    voices ? `CREMA-D-like voices: ${String(voices.count)} clips, all folds but ${String(fold)}` : null,
+  ]
+    .filter((part) => part !== null)
+    .join('; ');
+}
+
+/** Adds the options that both commands have. */
+export function addStillsOptions(command: Command): Command {
+  return command
+    .option(
+      '--faces <dir>',
+      'faces laid out like FER+: train-images.npy.gz, train-votes.csv, and valid-... if there is',
+    )
+    .option('--voices <dir>', 'voices laid out like CREMA-D: clips.csv, audio/CLIP.opus')
+    .option('--fold <number>', 'fold of voices held out from training', whole(1, 1000), 1)
+    .addOption(new Option('--size <name>', 'architecture').choices(Object.keys(sizes)).default('nano'))
+    .requiredOption('--out <dir>', 'folder of the run: checkpoint, log; for example runs/nano')
+    .option('--seed <number>', 'decides everything random', whole(0, 2 ** 31), 1)
+    .option('--threads <count>', 'worker threads', whole(1, 64), Math.min(2, availableParallelism()))
+    .addOption(backendOption())
+    .addOption(alignOption())
+    .option('--resume', 'go on from the checkpoint in --out', false)
+    .option('--checkpoint-every <minutes>', 'minutes between checkpoints', number(0, 1e6), 3)
+    .option(
+      '--validate-every <steps>',
+      'steps between looks at small validation subsets',
+      whole(1, 10_000_000),
+      500,
+    );
+}
