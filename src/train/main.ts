@@ -12,6 +12,7 @@ import { infoCommand } from './info.ts';
 import { isCheckout } from './package-root.ts';
 import { prepareCommand } from './prepare.ts';
 import { pretrainCommand } from './pretrain.ts';
+import { reproduceCommand } from './reproduce.ts';
 import { pretrainStillsCommand } from './pretrain-stills.ts';
 
 const say = (line: string): void => {
@@ -25,6 +26,7 @@ const program = new Command(isCheckout ? 'npm run train --' : 'emotion-recognize
   .addCommand(finetuneCommand(say))
   .addCommand(pretrainStillsCommand(say))
   .addCommand(finetuneStillsCommand(say))
+  .addCommand(reproduceCommand(say))
   .addCommand(evaluateCommand(say))
   .addCommand(calibrateCommand(say))
   .addCommand(exportCommand(say))

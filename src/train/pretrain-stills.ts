@@ -25,7 +25,7 @@ import { loadTrainingData } from './stills/training-data.ts';
 import type { TrainingData } from './stills/training-data.ts';
 import { chooseTrainBackend } from './webgpu.ts';
 
-export interface PretrainStillsCommandOptions extends StillsRunOptions {
+export interface PretrainStillsOptions extends StillsRunOptions {
   readonly from?: string;
   readonly steps: number;
   readonly batchFaces: number;
@@ -60,7 +60,7 @@ function validationOf({ validFaces, validVoices }: TrainingData): Validation {
 
 /** Runs the command; `say` prints progress. */
 export async function pretrainStills(
-  options: PretrainStillsCommandOptions,
+  options: PretrainStillsOptions,
   say: (line: string) => void,
   stopping: () => boolean = () => false,
 ): Promise<void> {
@@ -157,7 +157,7 @@ export function pretrainStillsCommand(say: (line: string) => void): Command {
         .default('adamw'),
     )
     .option('--weight-decay <factor>', 'weight decay of matrices', number(0, 10), 0.05)
-    .action(async (options: PretrainStillsCommandOptions) => {
+    .action(async (options: PretrainStillsOptions) => {
       await pretrainStills(options, say, stopOnInterrupt(say));
     });
 }

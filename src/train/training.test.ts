@@ -15,6 +15,9 @@ import { alignStills, readStills, selectRows } from './stills/faces.ts';
 import { finetuneStills } from './finetune-stills.ts';
 import type { StillsOptions } from './finetune-stills.ts';
 import { readNpyBytes } from './npy.ts';
+import { recipes } from './recipes.ts';
+import type { Recipe } from './recipes.ts';
+import { reproduce } from './reproduce.ts';
 import { chooseTrainBackend } from './webgpu.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'train-'));
@@ -246,6 +249,43 @@ test('wrong wishes and damaged files are explained', async () => {
   await expect(evaluate({ ...common, voices: broken }, silent)).rejects.toThrow('x.opus');
   await expect(evaluate({ ...common, voices: broken, fold: 1 }, silent)).rejects.toThrow('no column fold');
 });
+
+test('a recipe stopped in the middle goes on, and gives what an uninterrupted one gives', async () => {
+  const shipped = recipes['nano']!;
+  const few = { batchFaces: 16, batchVoices: 4, threads: 2, warmup: 2, lr: 2e-3 };
+  const recipe: Recipe = {
+    pretrain: { ...shipped.pretrain, ...few, steps: 12 },
+    finetune: { ...shipped.finetune, ...few, pairs: 2, steps: 4, mix: 0.25 },
+    dtype: 'F32',
+  };
+  const data = { faces, voices, fold: 1, align: 'as-is', backend: 'wasm' } as const;
+  const [whole, parts] = [join(root, 'recipe'), join(root, 'recipe-in-parts')];
+  await reproduce('small', recipe, { ...data, out: whole }, silent);
+  const losses = readFileSync(join(whole, 'pretrain', 'log.jsonl'), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { event: string; video: number; audio: number })
+    .filter(({ event }) => event === 'step');
+  const mean = (lines: typeof losses, key: 'video' | 'audio'): number =>
+    lines.reduce((sum, line) => sum + line[key], 0) / lines.length;
+  for (const key of ['video', 'audio'] as const)
+    expect(mean(losses.slice(-3), key)).toBeLessThan(0.9 * mean(losses.slice(0, 3), key));
+
+  for (const steps of [7, 8]) {
+    let asked = 0;
+    await reproduce('small', recipe, { ...data, out: parts }, silent, () => ++asked > steps);
+  }
+  const said: string[] = [];
+  await reproduce('small', recipe, { ...data, out: parts }, (line) => said.push(line));
+  expect(said.join('\n')).not.toContain('1 of 3');
+  expect(said.join('\n')).toContain('2 of 3');
+  const weights = (out: string): Buffer => readFileSync(join(out, 'small', 'model.safetensors'));
+  expect(weights(parts).equals(weights(whole))).toBe(true);
+  const manifest = readFileSync(join(whole, 'small', 'manifest.json'), 'utf8');
+  expect(manifest).toContain('uncertainBelow');
+  expect(manifest).toContain('pretrain-stills --size nano');
+  expect(manifest).not.toContain(root);
+}, 400_000);
 
 test('pairs share their label and follow the seed', () => {
   const stills = readStills(faces, 'valid');

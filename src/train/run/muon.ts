@@ -1,7 +1,8 @@
 // Muon: the blocks' matrices move by their momentum made orthogonal, so that every direction of a matrix learns at the same
-// rate (Jordan et al. 2024); scaled as in "Muon is scalable for LLM training" (Liu et al. 2025, arXiv 2502.16982), so that
-// AdamW's learning rate and decay fit both. Everything else is AdamW's.
-import { add, mul, norm, tensor2d, tidy } from '@tensorflow/tfjs-core';
+// rate (Jordan et al. 2024). Scaled so that AdamW's learning rate fits both: "Muon is scalable for LLM training" (Liu et al.
+// 2025, arXiv 2502.16982) does so too, with a fifth of our scale, which learned more slowly here (docs/training-log.md).
+// Everything else is AdamW's.
+import { mul, norm, tensor2d, tidy } from '@tensorflow/tfjs-core';
 import type { Tensor2D } from '@tensorflow/tfjs-core';
 import { gemm } from '../../ops/matmul.ts';
 import type { Slot } from './flat-params.ts';
@@ -48,16 +49,15 @@ export function orthogonalized(values: Float32Array, rows: number, columns: numb
       x = tidy(() => {
         const gram = gemm(previous, previous, wide ? { transposeB: true } : { transposeA: true });
         const factor = gemm(gram, mul<Tensor2D>(gram, c), { residual: mul<Tensor2D>(gram, b) });
-        return wide
-          ? add(gemm(factor, previous), mul(previous, a))
-          : add(gemm(previous, factor), mul(previous, a));
+        const residual = mul<Tensor2D>(previous, a);
+        return wide ? gemm(factor, previous, { residual }) : gemm(previous, factor, { residual });
       });
     }
     return x;
   });
 }
 
-/** Factor of the orthogonal update: its elements' root mean square becomes 0.2, as AdamW's usually is. */
+/** Factor of the orthogonal update: its elements' root mean square becomes about 1, the most that AdamW's can be. */
 export function updateScale({ rows, columns }: Matrix): number {
-  return 0.2 * Math.sqrt(Math.max(rows, columns));
+  return Math.sqrt(Math.max(rows, columns));
 }

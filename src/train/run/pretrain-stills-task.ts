@@ -17,7 +17,7 @@ import type { VoiceSet } from '../stills/voices.ts';
 import type { Part, RunTask } from './run-task.ts';
 import { batches, streamOf } from './sampler.ts';
 
-export interface PretrainStillsOptions {
+export interface PretrainStepOptions {
   readonly seed: number;
   /** Samples of a step, over all threads. */
   readonly batchFaces: number;
@@ -39,7 +39,7 @@ export interface PretrainStillsTaskData {
   readonly voices: VoiceSet | null;
   readonly validFaces: FaceSet | null;
   readonly validVoices: VoiceSet | null;
-  readonly options: PretrainStillsOptions;
+  readonly options: PretrainStepOptions;
 }
 
 /** A clip's patches and targets. */

@@ -1,0 +1,52 @@
+// How the shipped models are made: every option of every stage, so that one command makes one again (reproduce.ts).
+import type { Dtype } from '../weights/safetensors.ts';
+import type { StillsOptions } from './finetune-stills.ts';
+import type { PretrainStillsOptions } from './pretrain-stills.ts';
+import type { StillsRunOptions } from './stills/stills-run.ts';
+
+/** What a recipe leaves open: where data and runs lie, and what computes. */
+type Open = Exclude<keyof StillsRunOptions, 'size' | 'seed' | 'threads'> | 'from' | 'minutes';
+
+export interface Recipe {
+  readonly pretrain: Omit<PretrainStillsOptions, Open>;
+  readonly finetune: Omit<StillsOptions, Open>;
+  /** How the exported weights are held. */
+  readonly dtype: Dtype;
+}
+
+/** Threads draw their own random numbers, so their number belongs to a recipe. */
+const common = { size: 'nano', seed: 1, threads: 2, weightDecay: 0.05, optimizer: 'muon' } as const;
+
+export const recipes: Readonly<Record<string, Recipe>> = {
+  nano: {
+    pretrain: {
+      ...common,
+      steps: 3000,
+      batchFaces: 64,
+      batchVoices: 64,
+      maskFaces: 0.75,
+      maskVoices: 0.8,
+      skips: true,
+      lr: 1e-3,
+      warmup: 100,
+    },
+    finetune: {
+      ...common,
+      steps: 5000,
+      batchFaces: 112,
+      batchVoices: 64,
+      pairs: 16,
+      balance: 0.4,
+      keepFaces: 0.75,
+      keepVoices: 0.6,
+      lr: 1e-3,
+      warmup: 200,
+      layerDecay: 1,
+      dropPath: 0.05,
+      mix: 0,
+      smoothing: 0.1,
+      average: 0.998,
+    },
+    dtype: 'I8',
+  },
+};
