@@ -353,11 +353,20 @@ type Shortcut = (call: Call, a: TensorInfo, b: TensorInfo) => TensorInfo | undef
 
 const floats = (...tensors: TensorInfo[]): boolean => tensors.every(({ dtype }) => dtype === 'float32');
 
-/** x + y of one shape: residual sums, and gradients that meet. */
-const add: Shortcut = ({ kernels, at, output }, a, b) => {
-  if (!floats(a, b) || a.shape.join() !== b.shape.join()) return undefined;
+/** x + y of one shape: residual sums, and gradients that meet; or x and one row for all of its rows. */
+const add: Shortcut = ({ backend, kernels, at, output }, a, b) => {
+  const width = a.shape.at(-1);
+  const one = a.shape.join() === b.shape.join();
+  const row = sizeOf(b.shape) === width && b.shape.at(-1) === width && b.shape.length <= a.shape.length;
+  if (!floats(a, b) || !(one || row)) return undefined;
   const z = output(a.shape);
-  kernels.exports.add(at(a), at(b), z.pointer, sizeOf(a.shape));
+  const size = sizeOf(a.shape);
+  if (!one) {
+    const values = backend.readSync(b.dataId) as Float32Array;
+    const rows = backend.heap.floats(z.pointer, size);
+    for (let i = 0; i < size; i += values.length) rows.set(values, i);
+  }
+  kernels.exports.add(at(a), one ? at(b) : z.pointer, z.pointer, size);
   return z.info;
 };
 

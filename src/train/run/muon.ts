@@ -2,7 +2,7 @@
 // rate (Jordan et al. 2024). Scaled so that AdamW's learning rate fits both: "Muon is scalable for LLM training" (Liu et al.
 // 2025, arXiv 2502.16982) does so too, with a fifth of our scale, which learned more slowly here (docs/training-log.md).
 // Everything else is AdamW's.
-import { mul, norm, tensor2d, tidy } from '@tensorflow/tfjs-core';
+import { tensor2d, tidy } from '@tensorflow/tfjs-core';
 import type { Tensor2D } from '@tensorflow/tfjs-core';
 import { gemm } from '../../ops/matmul.ts';
 import type { Slot } from './flat-params.ts';
@@ -40,21 +40,31 @@ const iterations = 5;
  */
 export function orthogonalized(values: Float32Array, rows: number, columns: number): Tensor2D {
   const wide = rows <= columns;
+  const side = Math.min(rows, columns);
+  const size = Math.sqrt(values.reduce((sum, value) => sum + value * value, 0)) + 1e-7;
   return tidy(() => {
-    const matrix = tensor2d(values, [rows, columns]);
-    const scale = 1 / (norm(matrix).dataSync<'float32'>()[0]! + 1e-7);
-    let x = mul<Tensor2D>(matrix, scale);
+    let x = tensor2d(
+      values.map((value) => value / size),
+      [rows, columns],
+    );
     for (let i = 0; i < iterations; i++) {
       const previous = x;
+      // (a + b gram + c gram^2) x, for which only the small gram matrix is touched number by number.
       x = tidy(() => {
         const gram = gemm(previous, previous, wide ? { transposeB: true } : { transposeA: true });
-        const factor = gemm(gram, mul<Tensor2D>(gram, c), { residual: mul<Tensor2D>(gram, b) });
-        const residual = mul<Tensor2D>(previous, a);
-        return wide ? gemm(factor, previous, { residual }) : gemm(previous, factor, { residual });
+        const factor = plusDiagonal(gemm(gram, plusDiagonal(gram, c, b, side)), 1, a, side);
+        return wide ? gemm(factor, previous) : gemm(previous, factor);
       });
     }
     return x;
   });
+}
+
+/** scale * x + diagonal * identity; x is [side, side]. */
+function plusDiagonal(x: Tensor2D, scale: number, diagonal: number, side: number): Tensor2D {
+  const values = x.dataSync<'float32'>().map((value) => scale * value);
+  for (let i = 0; i < side; i++) values[i * (side + 1)]! += diagonal;
+  return tensor2d(values, [side, side]);
 }
 
 /** Factor of the orthogonal update: its elements' root mean square becomes about 1, the most that AdamW's can be. */
