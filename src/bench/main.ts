@@ -8,6 +8,7 @@ import { whole } from '../train/options.ts';
 import { benchGpu } from './gpu.ts';
 import { benchInference } from './inference.ts';
 import type { ContenderBackend } from './page/protocol.ts';
+import { benchPeers } from './peers.ts';
 import { plainTable, writeDocs } from './report.ts';
 import { benchScaling } from './scaling.ts';
 import { benchStartup } from './startup.ts';
@@ -131,14 +132,22 @@ const gpu = command('gpu', 'A forward pass in Node on a GPU (Dawn): 32 and 16 bi
     process.exit();
   });
 
+const peers = new Command('peers')
+  .description('Accuracy on the same faces: ours, and the emotion models that other browser libraries ship.')
+  .requiredOption('--faces <dir>', 'faces laid out like FER+')
+  .option('--split <name>', 'split that is read', 'valid')
+  .option('--model <dir>', 'our model', 'models/nano')
+  .action((options: { faces: string; split: string; model: string }) => benchPeers({ ...options, say }));
+
 const program = new Command('npm run bench --')
-  .description('Measures speed and memory against peers, in turn, on this machine.')
+  .description('Measures speed, memory and accuracy against peers, on this machine.')
   .showHelpAfterError()
   .addCommand(inference)
   .addCommand(training)
   .addCommand(startup)
   .addCommand(scaling)
-  .addCommand(gpu);
+  .addCommand(gpu)
+  .addCommand(peers);
 
 try {
   await program.parseAsync();

@@ -36,7 +36,7 @@ export const recipes: Readonly<Record<string, Recipe>> = {
       batchFaces: 112,
       batchVoices: 64,
       pairs: 16,
-      balance: 0.4,
+      balance: 0.3,
       keepFaces: 0.75,
       keepVoices: 0.6,
       lr: 1e-3,
