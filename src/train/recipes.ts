@@ -32,7 +32,7 @@ export const recipes: Readonly<Record<string, Recipe>> = {
     },
     finetune: {
       ...common,
-      steps: 5000,
+      steps: 4600,
       batchFaces: 112,
       batchVoices: 64,
       pairs: 16,

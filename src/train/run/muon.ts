@@ -41,12 +41,14 @@ const iterations = 5;
 export function orthogonalized(values: Float32Array, rows: number, columns: number): Tensor2D {
   const wide = rows <= columns;
   const side = Math.min(rows, columns);
-  const size = Math.sqrt(values.reduce((sum, value) => sum + value * value, 0)) + 1e-7;
+  // Loops without callbacks: they take as long as the products otherwise.
+  let square = 0;
+  for (let i = 0; i < values.length; i++) square += values[i]! ** 2;
+  const scale = 1 / (Math.sqrt(square) + 1e-7);
+  const scaled = new Float32Array(values.length);
+  for (let i = 0; i < values.length; i++) scaled[i] = scale * values[i]!;
   return tidy(() => {
-    let x = tensor2d(
-      values.map((value) => value / size),
-      [rows, columns],
-    );
+    let x = tensor2d(scaled, [rows, columns]);
     for (let i = 0; i < iterations; i++) {
       const previous = x;
       // (a + b gram + c gram^2) x, for which only the small gram matrix is touched number by number.
@@ -62,7 +64,8 @@ export function orthogonalized(values: Float32Array, rows: number, columns: numb
 
 /** scale * x + diagonal * identity; x is [side, side]. */
 function plusDiagonal(x: Tensor2D, scale: number, diagonal: number, side: number): Tensor2D {
-  const values = x.dataSync<'float32'>().map((value) => scale * value);
+  const values = x.dataSync<'float32'>();
+  if (scale !== 1) for (let i = 0; i < values.length; i++) values[i]! *= scale;
   for (let i = 0; i < side; i++) values[i * (side + 1)]! += diagonal;
   return tensor2d(values, [side, side]);
 }
