@@ -1,7 +1,7 @@
 // `finetune-stills`: trains faces alone, voices alone and pairs together on stills and voices held in memory: quick steps for
 // small models, as the shipped nano was made.
 import { mkdirSync } from 'node:fs';
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 import { Problem } from '../base/errors.ts';
 import { sizes } from '../model/config.ts';
 import type { HicmaeConfig } from '../model/config.ts';
@@ -13,7 +13,7 @@ import { commandLine } from './run/command-line.ts';
 import { endLine } from './run/run-clips.ts';
 import { initialFinetune } from './run/initial.ts';
 import { number, whole } from './options.ts';
-import { stopOnInterrupt } from './run/run-options.ts';
+import { identityOf, stopOnInterrupt } from './run/run-options.ts';
 import { scoreClassification } from './scores/metrics.ts';
 import { runLog } from './run/run-log.ts';
 import { checkRunFolder, train } from './run/trainer.ts';
@@ -27,12 +27,12 @@ import {
   checkDivides,
   describeData,
   stillsClipSpec,
+  trainerOptionsOf,
 } from './stills/stills-run.ts';
 import type { StillsRunOptions } from './stills/stills-run.ts';
 
 export interface StillsOptions extends StillsRunOptions {
   readonly from?: string;
-  readonly steps: number;
   readonly minutes: number;
   readonly batchFaces: number;
   readonly batchVoices: number;
@@ -40,13 +40,8 @@ export interface StillsOptions extends StillsRunOptions {
   readonly balance: number;
   readonly keepFaces: number;
   readonly keepVoices: number;
-  readonly lr: number;
-  readonly warmup: number;
-  readonly weightDecay: number;
-  readonly optimizer: 'adamw' | 'muon';
   readonly layerDecay: number;
   readonly dropPath: number;
-  readonly mix: number;
   readonly smoothing: number;
   readonly average: number;
 }
@@ -77,8 +72,7 @@ export async function finetuneStills(
   stopping: () => boolean = () => false,
 ): Promise<void> {
   checkData(options);
-  // Where it is, what computes it and how often it saves may change between sessions; the rest may not.
-  const { out, resume, checkpointEvery, validateEvery, minutes, backend: wanted = 'auto', ...rest } = options;
+  const { out, resume, minutes, backend: wanted = 'auto' } = options;
   const backend = await chooseTrainBackend(wanted);
   // A GPU's steps come from one thread; the others still decode.
   const threads = backend.name === 'webgpu' ? 1 : options.threads;
@@ -96,12 +90,7 @@ export async function finetuneStills(
   }
   const config: HicmaeConfig = { ...sizes[options.size], classCount: emotions.length };
   const clip = stillsClipSpec(config);
-  const identity: Record<string, string | number | boolean | null> = {
-    ...rest,
-    faces: rest.faces ?? null,
-    voices: rest.voices ?? null,
-    from: rest.from ?? null,
-  };
+  const identity = identityOf(options);
   checkRunFolder(out, resume, identity);
   mkdirSync(out, { recursive: true });
   const data = await loadTrainingData(options, config, clip, say);
@@ -142,7 +131,6 @@ export async function finetuneStills(
           keepFaces: options.keepFaces,
           keepVoices: options.keepVoices,
           dropPath: options.dropPath,
-          mix: options.mix,
           smoothing: options.smoothing,
           seed: options.seed,
         },
@@ -151,24 +139,11 @@ export async function finetuneStills(
       pictureIds: [],
       onPictures: () => Promise.resolve(),
       resume,
-      options: {
-        steps: options.steps,
-        minutes,
-        learningRate: options.lr,
-        floor: options.lr / 100,
-        warmupSteps: options.warmup,
-        weightDecay: options.weightDecay,
+      options: trainerOptionsOf(options, threads, backend.name, {
         adamw: officialAdamW,
-        optimizer: options.optimizer,
         averageDecay: options.average,
-        freeze: [],
-        threads,
-        backend: backend.name,
-        partsPerThread: 1,
-        checkpointEveryMinutes: checkpointEvery,
-        validateEverySteps: validateEvery,
-        patience: Infinity,
-      },
+        minutes,
+      }),
       initial: () => initialFinetune(config, options.from, options.seed, say),
       log: log.log,
       stopping,
@@ -189,7 +164,6 @@ export function finetuneStillsCommand(say: (line: string) => void): Command {
       '--from <path>',
       'start from these weights, fine-tuned or pre-trained: a run, a model folder, .safetensors or .pth (default: fresh)',
     )
-    .option('--steps <count>', 'optimizer steps', whole(1, 10_000_000), 4000)
     .option(
       '--minutes <minutes>',
       'end after this much time, and the schedule with it (default: no limit)',
@@ -212,14 +186,6 @@ export function finetuneStillsCommand(say: (line: string) => void): Command {
       number(0.05, 1),
       0.4,
     )
-    .option('--lr <rate>', 'highest learning rate', number(0, 1), 1e-3)
-    .option('--warmup <steps>', 'steps of linear warm-up', whole(1, 1_000_000), 100)
-    .addOption(
-      new Option('--optimizer <name>', "what moves the blocks' matrices; AdamW moves the rest")
-        .choices(['adamw', 'muon'])
-        .default('adamw'),
-    )
-    .option('--weight-decay <factor>', 'weight decay of matrices', number(0, 10), 0.05)
     .option(
       '--layer-decay <factor>',
       'learning rate factor from layer to layer (0.75 when starting from pre-training)',
@@ -227,12 +193,6 @@ export function finetuneStillsCommand(say: (line: string) => void): Command {
       1,
     )
     .option('--drop-path <rate>', "stochastic depth's rate in the deepest block", number(0, 0.9), 0)
-    .option(
-      '--mix <share>',
-      'share of faces and voices that are blended with another (mixup), 0..1',
-      number(0, 1),
-      0,
-    )
     .option('--smoothing <share>', 'label smoothing of voices and pairs', number(0, 0.9), 0.1)
     .option(
       '--average <share>',

@@ -1,6 +1,6 @@
 // `pretrain-stills`: masked reconstruction of stills and voices held in memory, each branch by itself.
 import { mkdirSync } from 'node:fs';
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 import type { SizeName } from '../model/config.ts';
 import { pretrainSizes } from '../model/pretrain-config.ts';
 import type { PretrainConfig } from '../model/pretrain-config.ts';
@@ -10,7 +10,7 @@ import { commandLine } from './run/command-line.ts';
 import { initialPretrain } from './run/initial.ts';
 import { endLine } from './run/run-clips.ts';
 import { runLog } from './run/run-log.ts';
-import { stopOnInterrupt } from './run/run-options.ts';
+import { identityOf, stopOnInterrupt } from './run/run-options.ts';
 import { checkRunFolder, train } from './run/trainer.ts';
 import type { Validation } from './run/trainer.ts';
 import {
@@ -19,6 +19,7 @@ import {
   checkDivides,
   describeData,
   stillsClipSpec,
+  trainerOptionsOf,
 } from './stills/stills-run.ts';
 import type { StillsRunOptions } from './stills/stills-run.ts';
 import { loadTrainingData } from './stills/training-data.ts';
@@ -27,16 +28,11 @@ import { chooseTrainBackend } from './webgpu.ts';
 
 export interface PretrainStillsOptions extends StillsRunOptions {
   readonly from?: string;
-  readonly steps: number;
   readonly batchFaces: number;
   readonly batchVoices: number;
   readonly maskFaces: number;
   readonly maskVoices: number;
   readonly skips: boolean;
-  readonly lr: number;
-  readonly warmup: number;
-  readonly weightDecay: number;
-  readonly optimizer: 'adamw' | 'muon';
 }
 
 /** The size with one temporal slot: a still looks the same in every one, and no parameter depends on their number. */
@@ -65,19 +61,14 @@ export async function pretrainStills(
   stopping: () => boolean = () => false,
 ): Promise<void> {
   checkData(options);
-  const { out, resume, checkpointEvery, validateEvery, backend: wanted = 'auto', ...rest } = options;
+  const { out, resume, backend: wanted = 'auto' } = options;
   const backend = await chooseTrainBackend(wanted);
   const threads = backend.name === 'webgpu' ? 1 : options.threads;
   say(backend.reason);
   checkDivides(threads, { '--batch-faces': options.batchFaces, '--batch-voices': options.batchVoices });
   const config = oneSlot(options.size);
   const clip = stillsClipSpec(pretrainSizes[options.size]);
-  const identity = {
-    ...rest,
-    faces: rest.faces ?? null,
-    voices: rest.voices ?? null,
-    from: rest.from ?? null,
-  };
+  const identity = identityOf(options);
   checkRunFolder(out, resume, identity);
   mkdirSync(out, { recursive: true });
   const data = await loadTrainingData(options, config, clip, say);
@@ -107,25 +98,12 @@ export async function pretrainStills(
       pictureIds: [],
       onPictures: () => Promise.resolve(),
       resume,
-      options: {
-        steps: options.steps,
-        minutes: Infinity,
-        learningRate: options.lr,
-        floor: options.lr / 100,
-        warmupSteps: options.warmup,
-        weightDecay: options.weightDecay,
+      options: trainerOptionsOf(options, threads, backend.name, {
         // As the official pre-training.
         adamw: { beta1: 0.9, beta2: 0.95, epsilon: 1e-8 },
-        optimizer: options.optimizer,
         averageDecay: 0,
-        freeze: [],
-        threads,
-        backend: backend.name,
-        partsPerThread: 1,
-        checkpointEveryMinutes: checkpointEvery,
-        validateEverySteps: validateEvery,
-        patience: Infinity,
-      },
+        minutes: Infinity,
+      }),
       initial: () => initialPretrain(config, options.from, seed, say),
       log: log.log,
       stopping,
@@ -142,21 +120,12 @@ export function pretrainStillsCommand(say: (line: string) => void): Command {
   );
   return addStillsOptions(command)
     .option('--from <path>', 'start from these pre-trained weights (default: fresh)')
-    .option('--steps <count>', 'optimizer steps', whole(1, 10_000_000), 4000)
     .option('--batch-faces <count>', 'faces per step, over all threads', whole(0, 4096), 128)
     .option('--batch-voices <count>', 'voices per step, over all threads', whole(0, 4096), 32)
     .option('--mask-faces <share>', "share of a face's places hidden, 0..1", number(0.01, 0.99), 0.75)
     .option('--mask-voices <share>', "share of a voice's patches hidden, 0..1", number(0.01, 0.99), 0.8)
     .option('--skips', "decoders read the encoders' lower levels", true)
     .option('--no-skips', 'they do not')
-    .option('--lr <rate>', 'highest learning rate', number(0, 1), 1e-3)
-    .option('--warmup <steps>', 'steps of linear warm-up', whole(1, 1_000_000), 200)
-    .addOption(
-      new Option('--optimizer <name>', "what moves the blocks' matrices; AdamW moves the rest")
-        .choices(['adamw', 'muon'])
-        .default('adamw'),
-    )
-    .option('--weight-decay <factor>', 'weight decay of matrices', number(0, 10), 0.05)
     .action(async (options: PretrainStillsOptions) => {
       await pretrainStills(options, say, stopOnInterrupt(say));
     });

@@ -2,10 +2,12 @@
 import type { Dtype } from '../weights/safetensors.ts';
 import type { StillsOptions } from './finetune-stills.ts';
 import type { PretrainStillsOptions } from './pretrain-stills.ts';
-import type { StillsRunOptions } from './stills/stills-run.ts';
+import type { DataOptions } from './stills/training-data.ts';
 
 /** What a recipe leaves open: where data and runs lie, and what computes. */
-type Open = Exclude<keyof StillsRunOptions, 'size' | 'seed' | 'threads'> | 'from' | 'minutes';
+type Open =
+  | Exclude<keyof DataOptions, 'threads'>
+  | ('out' | 'resume' | 'checkpointEvery' | 'validateEvery' | 'backend' | 'from' | 'minutes');
 
 export interface Recipe {
   readonly pretrain: Omit<PretrainStillsOptions, Open>;
@@ -43,7 +45,6 @@ export const recipes: Readonly<Record<string, Recipe>> = {
       warmup: 200,
       layerDecay: 1,
       dropPath: 0.05,
-      mix: 0,
       smoothing: 0.1,
       average: 0.998,
     },

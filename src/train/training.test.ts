@@ -90,7 +90,6 @@ const base: Omit<StillsOptions, 'out' | 'resume'> = {
   optimizer: 'adamw',
   layerDecay: 1,
   dropPath: 0.05,
-  mix: 0.25,
   smoothing: 0.1,
   average: 0.5,
   seed: 7,
@@ -255,7 +254,7 @@ test('a recipe stopped in the middle goes on, and gives what an uninterrupted on
   const few = { batchFaces: 16, batchVoices: 4, threads: 2, warmup: 2, lr: 2e-3 };
   const recipe: Recipe = {
     pretrain: { ...shipped.pretrain, ...few, steps: 12 },
-    finetune: { ...shipped.finetune, ...few, pairs: 2, steps: 4, mix: 0.25 },
+    finetune: { ...shipped.finetune, ...few, pairs: 2, steps: 4 },
     dtype: 'F32',
   };
   const data = { faces, voices, fold: 1, align: 'as-is', backend: 'wasm' } as const;

@@ -2,7 +2,6 @@
 // Faces alone, voices alone and pairs are all trained every step: this is the modality dropout.
 import { tensor2d, tensor3d } from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor2D } from '@tensorflow/tfjs-core';
-import type { Random } from '../../base/random.ts';
 import { classify } from '../../model/classifier.ts';
 import type { HicmaeConfig } from '../../model/config.ts';
 import { patchLength, tokenCount } from '../../model/embed.ts';
@@ -10,8 +9,6 @@ import { encode } from '../../model/encoder.ts';
 import type { Encoded } from '../../model/encoder.ts';
 import { selectClips } from '../../ops/gather.ts';
 import { smoothTargets, softTargetCrossEntropy, weightedSum } from '../../model/losses.ts';
-import { beta } from '../augment/draw.ts';
-import { officialMixing } from '../augment/mixup.ts';
 import { faceAugmentation, facePatcher } from '../stills/face-augment.ts';
 import type { FaceSet } from '../stills/faces.ts';
 import { predictor } from '../stills/predictor.ts';
@@ -26,8 +23,6 @@ export interface StepOptions extends SamplerOptions {
   readonly keepFaces: number;
   readonly keepVoices: number;
   readonly dropPath: number;
-  /** Share of the faces and voices that are blended with another of their part, but for those of pairs, 0..1. */
-  readonly mix: number;
   /** Label smoothing of voices and pairs; faces have the crowd's soft labels. */
   readonly smoothing: number;
 }
@@ -54,35 +49,6 @@ interface Batch {
   readonly patches: Float32Array;
   readonly positions: Int32Array;
   readonly tokens: number;
-  readonly blends: readonly (Blend | null)[];
-}
-
-/** A sample that is shown through another: lambda * own + (1 - lambda) * partner's, of patches and targets alike. */
-interface Blend {
-  readonly partner: number;
-  /** 0.5..1. */
-  readonly lambda: number;
-}
-
-/** For each sample of a part its blend, if any. The first `pure` stay as they are. */
-function drawBlends(count: number, pure: number, share: number, stream: Random): (Blend | null)[] {
-  return Array.from({ length: count }, (_, i) => {
-    if (share === 0 || i < pure || stream.uniform() >= share) return null;
-    const drawn = beta(stream, officialMixing.mixupAlpha, officialMixing.mixupAlpha);
-    return { partner: pure + stream.integer(count - pure), lambda: Math.max(drawn, 1 - drawn) };
-  });
-}
-
-function blendTargets(
-  targets: Float32Array,
-  classes: number,
-  blends: readonly (Blend | null)[],
-): Float32Array {
-  return targets.map((value, at) => {
-    const blend = blends[Math.floor(at / classes)];
-    if (!blend) return value;
-    return blend.lambda * value + (1 - blend.lambda) * targets[blend.partner * classes + (at % classes)]!;
-  });
 }
 
 /** One part for each thread: the sampler shares a step out among them. */
@@ -111,20 +77,12 @@ export function stillsTask(data: StillsTaskData, threadCount: number): RunTask {
       const size = tokens * length;
       const patches = new Float32Array(count * size);
       const positions = new Int32Array(count * tokens);
-      const blends = drawBlends(count, drawn.pairs, options.mix, stream);
-      const other = new Float32Array(size);
       for (let i = 0; i < count; i++) {
         const chosen = choose();
         positions.set(chosen, i * tokens);
         fill(i, chosen, patches, i * size);
-        const blend = blends[i];
-        if (!blend) continue;
-        fill(blend.partner, chosen, other, 0);
-        const { lambda } = blend;
-        for (let k = 0, at = i * size; k < size; k++, at++)
-          patches[at] = lambda * patches[at]! + (1 - lambda) * other[k]!;
       }
-      return { patches, positions, tokens, blends };
+      return { patches, positions, tokens };
     };
     const faceLength = patchLength(config, 'video');
     const voiceLength = patchLength(config, 'audio');
@@ -162,18 +120,16 @@ export function stillsTask(data: StillsTaskData, threadCount: number): RunTask {
           )
         : null;
     const totalWeight = drawn.faceWeights.reduce((a, b) => a + b, 0);
-    const plainFaceTargets = Float32Array.from({ length: drawn.faces.length * classes }, (_, at) => {
+    const faceTargets = Float32Array.from({ length: drawn.faces.length * classes }, (_, at) => {
       const i = Math.floor(at / classes);
       const weight = (drawn.faceWeights[i]! * drawn.faces.length) / totalWeight;
       return weight * faces!.targets[drawn.faces[i]! * classes + (at % classes)]!;
     });
-    const plainVoiceTargets = smoothTargets(
+    const voiceTargets = smoothTargets(
       Array.from(drawn.voices, (voice) => voices!.labels[voice]!),
       classes,
       options.smoothing,
     );
-    const faceTargets = blendTargets(plainFaceTargets, classes, faceBatch?.blends ?? []);
-    const voiceTargets = blendTargets(plainVoiceTargets, classes, voiceBatch?.blends ?? []);
     const pairTargets = smoothTargets([...drawn.pairLabels], classes, options.smoothing);
     // Data outlives the backward pass, so it is made outside of it.
     const facePatches =

@@ -10,11 +10,18 @@ import type { EncoderConfig, SizeName } from '../../model/config.ts';
 import { alignOption, number, whole } from '../options.ts';
 import { backendOption } from '../webgpu.ts';
 import type { BackendOption } from '../webgpu.ts';
+import type { TrainerOptions } from '../run/trainer.ts';
 import type { DataOptions, TrainingData } from './training-data.ts';
 
 export interface StillsRunOptions extends DataOptions {
   readonly size: SizeName;
   readonly out: string;
+  /** In steps of the optimizer. */
+  readonly steps: number;
+  readonly warmup: number;
+  readonly lr: number;
+  readonly weightDecay: number;
+  readonly optimizer: TrainerOptions['optimizer'];
   readonly seed: number;
   readonly resume: boolean;
   readonly checkpointEvery: number;
@@ -58,6 +65,31 @@ export function checkDivides(threads: number, counts: Readonly<Record<string, nu
   }
 }
 
+/** The trainer's options of a run's. */
+export function trainerOptionsOf(
+  options: StillsRunOptions,
+  threads: number,
+  backend: TrainerOptions['backend'],
+  rest: Pick<TrainerOptions, 'adamw' | 'averageDecay' | 'minutes'>,
+): TrainerOptions {
+  return {
+    ...rest,
+    steps: options.steps,
+    learningRate: options.lr,
+    floor: options.lr / 100,
+    warmupSteps: options.warmup,
+    weightDecay: options.weightDecay,
+    optimizer: options.optimizer,
+    freeze: [],
+    threads,
+    backend,
+    partsPerThread: 1,
+    checkpointEveryMinutes: options.checkpointEvery,
+    validateEverySteps: options.validateEvery,
+    patience: Infinity,
+  };
+}
+
 /** The data of a run in words, for the manifest. */
 export function describeData({ faces, voices }: TrainingData, fold: number): string {
   return [
@@ -79,6 +111,15 @@ export function addStillsOptions(command: Command): Command {
     .option('--fold <number>', 'fold of voices held out from training', whole(1, 1000), 1)
     .addOption(new Option('--size <name>', 'architecture').choices(Object.keys(sizes)).default('nano'))
     .requiredOption('--out <dir>', 'folder of the run: checkpoint, log; for example runs/nano')
+    .option('--steps <count>', 'optimizer steps', whole(1, 10_000_000), 4000)
+    .option('--lr <rate>', 'highest learning rate', number(0, 1), 1e-3)
+    .option('--warmup <steps>', 'steps of linear warm-up', whole(1, 1_000_000), 100)
+    .addOption(
+      new Option('--optimizer <name>', "what moves the blocks' matrices; AdamW moves the rest")
+        .choices(['adamw', 'muon'])
+        .default('adamw'),
+    )
+    .option('--weight-decay <factor>', 'weight decay of matrices', number(0, 10), 0.05)
     .option('--seed <number>', 'decides everything random', whole(0, 2 ** 31), 1)
     .option('--threads <count>', 'worker threads', whole(1, 64), Math.min(2, availableParallelism()))
     .addOption(backendOption())
