@@ -2,8 +2,9 @@
 // rate (Jordan et al. 2024). Scaled so that AdamW's learning rate fits both: "Muon is scalable for LLM training" (Liu et al.
 // 2025, arXiv 2502.16982) does so too, with a fifth of our scale, which learned more slowly here (docs/training-log.md).
 // Everything else is AdamW's.
-import { tensor2d, tidy } from '@tensorflow/tfjs-core';
+import { add, mul, tensor2d, tidy } from '@tensorflow/tfjs-core';
 import type { Tensor2D } from '@tensorflow/tfjs-core';
+import { constant } from '../../ops/constant.ts';
 import { gemm } from '../../ops/matmul.ts';
 import type { Slot } from './flat-params.ts';
 
@@ -51,10 +52,11 @@ export function orthogonalized(values: Float32Array, rows: number, columns: numb
     let x = tensor2d(scaled, [rows, columns]);
     for (let i = 0; i < iterations; i++) {
       const previous = x;
-      // (a + b gram + c gram^2) x, for which only the small gram matrix is touched number by number.
+      // (a + b gram + c gram^2) x, in which only the small gram matrix is touched number by number.
       x = tidy(() => {
         const gram = gemm(previous, previous, wide ? { transposeB: true } : { transposeA: true });
-        const factor = plusDiagonal(gemm(gram, plusDiagonal(gram, c, b, side)), 1, a, side);
+        const inner = add<Tensor2D>(mul(gram, c), diagonal(b, side));
+        const factor = gemm(gram, inner, { residual: diagonal(a, side) });
         return wide ? gemm(factor, previous) : gemm(previous, factor);
       });
     }
@@ -62,12 +64,13 @@ export function orthogonalized(values: Float32Array, rows: number, columns: numb
   });
 }
 
-/** scale * x + diagonal * identity; x is [side, side]. */
-function plusDiagonal(x: Tensor2D, scale: number, diagonal: number, side: number): Tensor2D {
-  const values = x.dataSync<'float32'>();
-  if (scale !== 1) for (let i = 0; i < values.length; i++) values[i]! *= scale;
-  for (let i = 0; i < side; i++) values[i * (side + 1)]! += diagonal;
-  return tensor2d(values, [side, side]);
+/** value * identity, [side, side]. */
+function diagonal(value: number, side: number): Tensor2D {
+  return constant(`${String(value)} x identity ${String(side)}`, [side, side], () => {
+    const values = new Float32Array(side * side);
+    for (let i = 0; i < side; i++) values[i * (side + 1)] = value;
+    return values;
+  }) as Tensor2D;
 }
 
 /** Factor of the orthogonal update: its elements' root mean square becomes about 1, the most that AdamW's can be. */
