@@ -46,6 +46,7 @@ const packages: Readonly<Record<string, readonly string[]>> = {
     'playwright',
     'vite',
     'commander',
+    'sirv',
     '@tensorflow/tfjs-core',
     '@tensorflow/tfjs-backend-wasm',
   ],
