@@ -13,6 +13,8 @@ import { readModel } from './weights/model-folder.ts';
 import { alignOption, whole } from './options.ts';
 import { checkApart, describeSelection, parseSelection } from './scores/scored.ts';
 import type { Scored, Selection } from './scores/scored.ts';
+import { voiceConditions } from './stills/voice-noise.ts';
+import type { VoiceCondition } from './stills/voice-noise.ts';
 import { backendOption, chooseTrainBackend } from './webgpu.ts';
 import type { BackendOption } from './webgpu.ts';
 
@@ -45,6 +47,8 @@ export interface EvaluateOptions {
   readonly seed: number;
   readonly threads: number;
   readonly align: 'detect' | 'as-is';
+  /** Of voices; default as-is. */
+  readonly voiceNoise?: VoiceCondition;
   /** Default auto. */
   readonly backend?: BackendOption;
 }
@@ -69,10 +73,15 @@ function checkOptions(options: EvaluateOptions): void {
           `--${name} is for --data; --faces and --voices say what is read.`,
         );
     }
-  } else if (options.faces !== undefined || options.voices !== undefined || options.pairs) {
+  } else if (
+    options.faces !== undefined ||
+    options.voices !== undefined ||
+    options.pairs ||
+    (options.voiceNoise ?? 'as-is') !== 'as-is'
+  ) {
     throw new Problem(
       'unsupported-file',
-      'Got --data and --faces, --voices or --pairs: prepared samples and folders are scored one at a time.',
+      'Got --data and --faces, --voices, --voice-noise or --pairs: prepared samples and folders are scored one at a time.',
     );
   }
 }
@@ -280,6 +289,14 @@ export function evaluateCommand(say: Say): Command {
       'instead of --data: voices laid out like CREMA-D, clips.csv (clip, emotion, and fold if one is chosen) and audio/CLIP.opus',
     )
     .option('--pairs', 'score --faces and --voices paired by label: synthetic pairs', false)
+    .addOption(
+      new Option(
+        '--voice-noise <condition>',
+        'with --voices: score them as recorded, with their own noise suppressed, or with noise added',
+      )
+        .choices(Object.keys(voiceConditions))
+        .default('as-is'),
+    )
     .option(
       '--calibrate-on <what...>',
       'fit a temperature on these held-out samples: split:NAME, fold:NUMBER, data:FOLDER; none of them may be scored, and none should have been trained on (default: no temperature)',
@@ -292,7 +309,12 @@ export function evaluateCommand(say: Say): Command {
       whole(0, 200),
       12,
     )
-    .option('--seed <number>', 'decides which face goes with which voice in --pairs', whole(0, 2 ** 31), 1)
+    .option(
+      '--seed <number>',
+      'decides which face goes with which voice in --pairs, and the noise of --voice-noise',
+      whole(0, 2 ** 31),
+      1,
+    )
     .option('--threads <count>', 'worker threads, 1 to 64', whole(1, 64), Math.min(2, availableParallelism()))
     .addOption(backendOption())
     .addOption(alignOption())

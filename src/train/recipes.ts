@@ -11,13 +11,24 @@ type Open =
 
 export interface Recipe {
   readonly pretrain: Omit<PretrainStillsOptions, Open>;
-  readonly finetune: Omit<StillsOptions, Open>;
+  /** One after the other, each from the weights of the one before. */
+  readonly finetune: readonly Omit<StillsOptions, Open>[];
   /** How the exported weights are held. */
   readonly dtype: Dtype;
 }
 
 /** Threads draw their own random numbers, so their number belongs to a recipe. */
 const common = { size: 'nano', seed: 1, threads: 2, weightDecay: 0.05, optimizer: 'muon' } as const;
+
+/** What both fine-tunings see, and how the labels count. */
+const mixture = {
+  batchFaces: 112,
+  pairs: 16,
+  balance: 0.3,
+  keepFaces: 0.75,
+  layerDecay: 1,
+  smoothing: 0.1,
+} as const;
 
 export const recipes: Readonly<Record<string, Recipe>> = {
   nano: {
@@ -32,22 +43,31 @@ export const recipes: Readonly<Record<string, Recipe>> = {
       lr: 1e-3,
       warmup: 100,
     },
-    finetune: {
-      ...common,
-      steps: 4600,
-      batchFaces: 112,
-      batchVoices: 64,
-      pairs: 16,
-      balance: 0.3,
-      keepFaces: 0.75,
-      keepVoices: 0.6,
-      lr: 1e-3,
-      warmup: 200,
-      layerDecay: 1,
-      dropPath: 0.05,
-      smoothing: 0.1,
-      average: 0.998,
-    },
+    finetune: [
+      {
+        ...common,
+        ...mixture,
+        steps: 4600,
+        batchVoices: 64,
+        keepVoices: 0.6,
+        lr: 1e-3,
+        warmup: 200,
+        dropPath: 0.05,
+        average: 0.998,
+      },
+      {
+        ...common,
+        ...mixture,
+        seed: 2,
+        steps: 2200,
+        batchVoices: 48,
+        keepVoices: 0.5,
+        lr: 7e-4,
+        warmup: 100,
+        dropPath: 0.08,
+        average: 0.997,
+      },
+    ],
     dtype: 'I8',
   },
 };

@@ -5,6 +5,7 @@ import { Argument, Command } from 'commander';
 import { calibrateModel } from './calibrate.ts';
 import { exportRun } from './export.ts';
 import { finetuneStills } from './finetune-stills.ts';
+import type { StillsOptions } from './finetune-stills.ts';
 import { alignOption, whole } from './options.ts';
 import { pretrainStills } from './pretrain-stills.ts';
 import { recipes } from './recipes.ts';
@@ -22,7 +23,7 @@ export interface ReproduceOptions extends Omit<DataOptions, 'threads'> {
 }
 
 /**
- * Pre-trains (OUT/pretrain), fine-tunes (OUT/finetune), exports and calibrates (OUT/NAME). What is done already is kept, and
+ * Pre-trains (OUT/pretrain), fine-tunes (OUT/finetune-1, ...), exports and calibrates (OUT/NAME). What is done already is kept, and
  * what was begun goes on.
  * @param name of the model: the last part of the exported folder
  */
@@ -34,12 +35,12 @@ export async function reproduce(
   stopping: () => boolean = () => false,
 ): Promise<void> {
   const { out, ...data } = options;
-  const pretrained = join(out, 'pretrain');
-  const finetuned = join(out, 'finetune');
   const model = join(out, name);
-  const stage = (
+  const stages = recipe.finetune.length + 2;
+  let from = join(out, 'pretrain');
+  const shared = (
     run: string,
-  ): { out: string; resume: boolean; checkpointEvery: number; validateEvery: number } => ({
+  ): Pick<StillsOptions, 'out' | 'resume' | 'checkpointEvery' | 'validateEvery'> => ({
     out: run,
     resume: existsSync(checkpointPath(run)),
     checkpointEvery: 3,
@@ -47,20 +48,23 @@ export async function reproduce(
   });
   const done = (run: string, steps: number): boolean =>
     existsSync(checkpointPath(run)) && readCheckpoint(run).state.step >= steps;
-  if (!done(pretrained, recipe.pretrain.steps)) {
-    say(`1 of 3: pre-training, in ${pretrained}`);
-    await pretrainStills({ ...recipe.pretrain, ...data, ...stage(pretrained) }, say, stopping);
+  if (!done(from, recipe.pretrain.steps)) {
+    say(`1 of ${String(stages)}: pre-training, in ${from}`);
+    await pretrainStills({ ...recipe.pretrain, ...data, ...shared(from) }, say, stopping);
+  }
+  for (const [i, stage] of recipe.finetune.entries()) {
+    if (stopping()) return;
+    const run = join(out, `finetune-${String(i + 1)}`);
+    if (!done(run, stage.steps)) {
+      say(`${String(i + 2)} of ${String(stages)}: fine-tuning, in ${run}`);
+      await finetuneStills({ ...stage, ...data, ...shared(run), from, minutes: Infinity }, say, stopping);
+    }
+    from = run;
   }
   if (stopping()) return;
-  if (!done(finetuned, recipe.finetune.steps)) {
-    say(`2 of 3: fine-tuning, in ${finetuned}`);
-    const run = { ...data, ...stage(finetuned), from: pretrained, minutes: Infinity };
-    await finetuneStills({ ...recipe.finetune, ...run }, say, stopping);
-  }
-  if (stopping()) return;
-  say(`3 of 3: export and calibration, in ${model}`);
-  await exportRun({ run: finetuned, dtype: recipe.dtype, out: model }, say);
-  const { seed, threads } = recipe.finetune;
+  say(`${String(stages)} of ${String(stages)}: export and calibration, in ${model}`);
+  await exportRun({ run: from, dtype: recipe.dtype, out: model }, say);
+  const { seed, threads } = recipe.pretrain;
   await calibrateModel({ model, ...data, split: 'valid', seed, threads }, say);
 }
 
@@ -75,7 +79,7 @@ export function reproduceCommand(say: (line: string) => void): Command {
     .option('--fold <number>', 'fold of voices held out from training, calibrated on', whole(1, 1000), 1)
     .requiredOption(
       '--out <dir>',
-      'folder for both runs and the model; what is done there already is kept, and what was begun goes on',
+      'folder for the runs and the model; what is done there already is kept, and what was begun goes on',
     )
     .addOption(backendOption())
     .addOption(alignOption())

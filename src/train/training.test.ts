@@ -204,6 +204,9 @@ test('an exported run is scored on faces, voices and pairs', async () => {
   const onVoices = await evaluate({ ...common, voices, fold: 1 }, silent);
   expect(onVoices.n).toBe(6);
   expect(onVoices.dropped).toEqual({ 'voices: emotion "BOREDOM" is none of ours': 1 });
+  const denoised = await evaluate({ ...common, voices, fold: 1, voiceNoise: 'denoised' }, silent);
+  expect(denoised.protocol).toContain("The voices' own noise is suppressed");
+  expect(denoised.calibration.nll).not.toBe(onVoices.calibration.nll);
   const onPairs = await evaluate({ ...common, voices, faces, pairs: true }, silent);
   expect(onPairs.n).toBe(8);
   expect(onPairs.dropped['voices: no face with their label']).toBe(4);
@@ -221,6 +224,9 @@ test('wrong wishes and damaged files are explained', async () => {
     backend: 'wasm',
   };
   await expect(evaluate(common, silent)).rejects.toThrow('--faces DIR');
+  await expect(evaluate({ ...common, faces, voiceNoise: 'noisy' }, silent)).rejects.toThrow(
+    'give --voices DIR',
+  );
   await expect(evaluate({ ...common, faces, voices }, silent)).rejects.toThrow('--pairs');
   await expect(evaluate({ ...common, faces, split: 'test' }, silent)).rejects.toThrow(
     'test-images.npy.gz does not exist',
@@ -250,10 +256,11 @@ test('wrong wishes and damaged files are explained', async () => {
 
 test('a recipe stopped in the middle goes on, and gives what an uninterrupted one gives', async () => {
   const shipped = recipes['nano']!;
+  expect(shipped.finetune).toHaveLength(2);
   const few = { batchFaces: 16, batchVoices: 4, threads: 2, warmup: 2, lr: 2e-3 };
   const recipe: Recipe = {
     pretrain: { ...shipped.pretrain, ...few, steps: 12 },
-    finetune: { ...shipped.finetune, ...few, pairs: 2, steps: 4 },
+    finetune: shipped.finetune.map((stage) => ({ ...stage, ...few, pairs: 2, steps: 3 })),
     dtype: 'F32',
   };
   const data = { faces, voices, fold: 1, align: 'as-is', backend: 'wasm' } as const;
@@ -275,8 +282,8 @@ test('a recipe stopped in the middle goes on, and gives what an uninterrupted on
   }
   const said: string[] = [];
   await reproduce('small', recipe, { ...data, out: parts }, (line) => said.push(line));
-  expect(said.join('\n')).not.toContain('1 of 3');
-  expect(said.join('\n')).toContain('2 of 3');
+  expect(said.join('\n')).not.toContain('1 of 4');
+  expect(said.join('\n')).toContain('2 of 4');
   const weights = (out: string): Buffer => readFileSync(join(out, 'small', 'model.safetensors'));
   expect(weights(parts).equals(weights(whole))).toBe(true);
   const manifest = readFileSync(join(whole, 'small', 'manifest.json'), 'utf8');

@@ -18,6 +18,8 @@ import { progress } from '../progress.ts';
 import { streamOf } from '../run/sampler.ts';
 import type { SamplePicture, Scored, Selection } from './scored.ts';
 import { soundFrames } from '../stills/voice-augment.ts';
+import { recorded, voiceConditions } from '../stills/voice-noise.ts';
+import type { VoiceCondition } from '../stills/voice-noise.ts';
 import { listVoices, loadVoices, melSteps } from '../stills/voices.ts';
 import type { VoiceClip, VoiceSet } from '../stills/voices.ts';
 
@@ -27,6 +29,8 @@ export interface MemoryOptions {
   readonly pairs: boolean;
   readonly seed: number;
   readonly align: 'detect' | 'as-is';
+  /** Default as-is. */
+  readonly voiceNoise?: VoiceCondition;
 }
 
 const protocols = {
@@ -51,7 +55,12 @@ export function pairByLabel(faces: FaceSet, voices: VoiceSet, seed: number): Int
 const everyIndex = (count: number): Int32Array => Int32Array.from({ length: count }, (_, i) => i);
 
 /** @throws Problem when the folders asked for do not make a task */
-export function memoryTask({ faces, voices, pairs }: MemoryOptions): 'faces' | 'voices' | 'pairs' {
+export function memoryTask({
+  faces,
+  voices,
+  pairs,
+  voiceNoise = 'as-is',
+}: MemoryOptions): 'faces' | 'voices' | 'pairs' {
   if (faces === undefined && voices === undefined) {
     throw new Problem(
       'unsupported-file',
@@ -65,6 +74,12 @@ export function memoryTask({ faces, voices, pairs }: MemoryOptions): 'faces' | '
     throw new Problem(
       'unsupported-file',
       'Got --faces and --voices: add --pairs to score them paired by label, or give one of them.',
+    );
+  }
+  if (voices === undefined && voiceNoise !== 'as-is') {
+    throw new Problem(
+      'unsupported-file',
+      `Got --voice-noise ${voiceNoise} without voices: give --voices DIR, or leave it out.`,
     );
   }
   return pairs ? 'pairs' : faces === undefined ? 'voices' : 'faces';
@@ -171,7 +186,8 @@ async function load(
       clips = [...clips, ...list.clips];
     }
     const sound = { bandLimitHz: clip.bandLimitHz, melBins: config.audio.melBins };
-    voices = await loadVoices(clips, sound, threads, progress('decoded', say));
+    const asIs = await loadVoices(clips, sound, threads, progress('decoded', say));
+    voices = recorded(asIs, options.voiceNoise ?? 'as-is', clip.bandLimitHz, options.seed);
   }
   return { faces, voices, clips, report, dropped };
 }
@@ -250,13 +266,16 @@ export async function scoreMemory(
       task,
       dropped,
       undetectedFaces: report?.undetected ?? null,
-      protocol: protocols[task],
+      protocol: [protocols[task], voiceConditions[options.voiceNoise ?? 'as-is']]
+        .filter((part) => part !== '')
+        .join(' '),
       data: {
         faces: options.faces ?? null,
         split: options.faces === undefined ? null : split,
         voices: options.voices ?? null,
+        voiceNoise: options.voiceNoise ?? 'as-is',
         fold: selection.folds?.join(', ') ?? null,
-        seed: options.pairs ? options.seed : null,
+        seed: options.pairs || options.voiceNoise === 'noisy' ? options.seed : null,
       },
     },
     picture: (i) =>

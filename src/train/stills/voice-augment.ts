@@ -1,7 +1,9 @@
 // Voices to the model's tokens: a window of log-mel frames, in training stretched, shifted, relouded and noised.
-import { kaldiFbank, logFloor, normalizeAndPad } from '../../clip/log-mel.ts';
+import { logFloor, normalizeAndPad } from '../../clip/log-mel.ts';
 import type { EncoderConfig } from '../../model/config.ts';
 import type { Random } from '../../base/random.ts';
+import { addLogs, levelsOf, noiseAbout, perDb, subtractNoise, usedBinCount } from './voice-noise.ts';
+import type { VoiceLevels } from './voice-noise.ts';
 import { melSteps } from './voices.ts';
 import type { VoiceSet } from './voices.ts';
 
@@ -21,22 +23,30 @@ export interface VoiceAugmentation {
   /** Probability of a noise floor, and of a window that cuts the clip's beginning or end. */
   readonly noise: number;
   readonly cut: number;
+  /** Probability that the recording's own noise is taken out, as a studio or a browser's noise suppression does. */
+  readonly clean: number;
   /** Probability of a room: earlier sound that rings on. */
   readonly room: number;
 }
 
 export const voiceAugmentation: VoiceAugmentation = {
   gainDb: 6,
-  tiltDb: 4,
-  speed: 0.1,
-  shiftBins: 1.5,
-  noise: 0.3,
+  tiltDb: 6,
+  speed: 0.12,
+  shiftBins: 3,
+  noise: 0.5,
   cut: 0.2,
+  clean: 0.6,
   room: 0.25,
 };
 
 /** For pre-training, which is to predict the voice itself: no noise and no room. */
-export const gentleVoiceAugmentation: VoiceAugmentation = { ...voiceAugmentation, noise: 0, room: 0 };
+export const gentleVoiceAugmentation: VoiceAugmentation = {
+  ...voiceAugmentation,
+  noise: 0,
+  clean: 0,
+  room: 0,
+};
 
 /** How many frames ago a room's echoes were said. */
 const echoFrames = [3, 7, 13];
@@ -44,19 +54,6 @@ const echoFrames = [3, 7, 13];
 // x -> x * scale + bias, from the one place that knows the constants.
 const bias = normalizeAndPad({ frames: new Float32Array([0]), frameCount: 1, melBins: 1 }, 1)[0]!;
 const scale = normalizeAndPad({ frames: new Float32Array([1]), frameCount: 1, melBins: 1 }, 1)[0]! - bias;
-
-/** ln of a power ratio per decibel. */
-const perDb = Math.LN10 / 10;
-
-/** Bins that can hold energy under a band limit: those above hold the floor in any sound. */
-function usedBinCount(bandLimitHz: number | null, melBins: number): number {
-  const impulse = new Float32Array(400);
-  impulse[200] = 1;
-  const { frames } = kaldiFbank(impulse, { bandLimitHz, melBins });
-  let used = melBins;
-  while (used > 0 && frames[used - 1]! <= logFloor) used--;
-  return used;
-}
 
 /**
  * ln of the energy at frame t and mel bin s of a clip, both between their neighbors; the floor outside of the clip.
@@ -81,12 +78,6 @@ function energy(
   const b =
     t0 + 1 >= 0 && t0 + 1 < length ? (mel[next]! + fs * (mel[next + 1]! - mel[next]!)) / melSteps : logFloor;
   return a + ft * (b - a);
-}
-
-/** ln(e^a + e^b). */
-function addLogs(a: number, b: number): number {
-  const high = Math.max(a, b);
-  return high + Math.log(1 + Math.exp(Math.min(a, b) - high));
 }
 
 export interface VoicePatcher {
@@ -121,6 +112,14 @@ export function voicePatcher(config: EncoderConfig, bandLimitHz: number | null):
   const spread = (random: Random, limit: number): number => (random.uniform() * 2 - 1) * limit;
   const level = new Float32Array(melBins);
   const noise = new Float32Array(melBins);
+  const known = new WeakMap<VoiceSet, Map<number, VoiceLevels>>();
+  const levels = (set: VoiceSet, index: number): VoiceLevels => {
+    let ofSet = known.get(set);
+    if (!ofSet) known.set(set, (ofSet = new Map<number, VoiceLevels>()));
+    let found = ofSet.get(index);
+    if (!found) ofSet.set(index, (found = levelsOf(set, index, used)));
+    return found;
+  };
   return {
     fill(set, index, positions, patches, offset, random, augmentation, place = 0.5) {
       const { mel } = set;
@@ -130,6 +129,9 @@ export function voicePatcher(config: EncoderConfig, bandLimitHz: number | null):
       let speed = 1;
       let shift = 0;
       let noisy = false;
+      let own: VoiceLevels | null = null;
+      let depth = 0;
+      let over = 0;
       /** Per echo, ln of its power; none outside of a room. */
       let echoes: number[] = [];
       level.fill(0);
@@ -145,9 +147,14 @@ export function voicePatcher(config: EncoderConfig, bandLimitHz: number | null):
         const gain = spread(random, a.gainDb) * perDb;
         const tilt = spread(random, a.tiltDb) * perDb;
         noisy = random.uniform() < a.noise;
-        // From barely above the floor to loud room noise; its color is its own.
-        const noiseLevel = logFloor + 2 + random.uniform() * 11;
+        own = levels(set, index);
+        // Loud voices must not be known by how little noise they were recorded with: noise follows the voice here.
+        const noiseLevel = own.speech + gain - (8 + random.uniform() * 32) * perDb;
         const noiseTilt = spread(random, 12) * perDb;
+        if (random.uniform() < a.clean) {
+          depth = (5 + random.uniform() * 30) * perDb;
+          over = random.uniform() * 6 * perDb;
+        }
         if (random.uniform() < a.room) {
           // The first echo 4 to 14 dB below, then a decay by 60 dB in 0.3 to 1 s.
           const first = -(4 + random.uniform() * 10) * perDb;
@@ -172,13 +179,13 @@ export function voicePatcher(config: EncoderConfig, bandLimitHz: number | null):
             else if (m < used) {
               const s = Math.min(used - 1.001, Math.max(0, m + shift));
               value = energy(mel, begin, length, melBins, t, s);
+              if (own && depth > 0) value = subtractNoise(value, own.noise[Math.round(s)]! + over, depth);
               for (let i = 0; i < echoes.length; i++) {
                 const echo = energy(mel, begin, length, melBins, t - echoFrames[i]!, s);
                 value = addLogs(value, echo + echoes[i]!);
               }
               value += level[m]!;
-              // Energy of noise in one bin is about exponentially distributed (two or three degrees of freedom).
-              if (noisy) value = addLogs(value, noise[m]! + Math.log(0.15 - Math.log(1 - random.uniform())));
+              if (noisy) value = addLogs(value, noiseAbout(noise[m]!, random));
               if (value < logFloor) value = logFloor;
             }
             patches[at++] = value * scale + bias;

@@ -1,0 +1,84 @@
+// A recording's own noise: found, taken out and put in. Training's noise follows the voice, so that it does not tell how loud it was.
+import { expect, test } from 'vitest';
+import { random } from '../../base/random.ts';
+import { kaldiFbank, logFloor } from '../../clip/log-mel.ts';
+import { sizes } from '../../model/config.ts';
+import { sharedBytes, sharedInts, sharedShorts } from '../shared-array.ts';
+import { voiceAugmentation, voicePatcher } from './voice-augment.ts';
+import { levelsOf, perDb, recorded, usedBinCount } from './voice-noise.ts';
+import { melSteps } from './voices.ts';
+import type { VoiceSet } from './voices.ts';
+
+const bandLimitHz = 5400;
+const usedBins = usedBinCount(bandLimitHz, 128);
+
+/** Two seconds whose second half is 40 dB louder than the first: a room, then speech in it. */
+function recording(gain: number): Float32Array {
+  const stream = random(5);
+  return Float32Array.from({ length: 32000 }, (_, i) => gain * (i < 16000 ? 0.001 : 0.1) * stream.normal());
+}
+
+/** The same recording as it is, and 20 dB softer. */
+function voices(): VoiceSet {
+  const clips = [1, 0.1].map((gain) => kaldiFbank(recording(gain), { bandLimitHz }));
+  const mel = sharedShorts(clips.reduce((sum, { frames }) => sum + frames.length, 0));
+  const [start, frames] = [sharedInts(2), sharedInts(2)];
+  let at = 0;
+  clips.forEach((clip, i) => {
+    start[i] = at / 128;
+    frames[i] = clip.frameCount;
+    clip.frames.forEach((value) => (mel[at++] = Math.round(value * melSteps)));
+  });
+  return { count: 2, melBins: 128, mel, start, frames, labels: sharedBytes(2) };
+}
+
+/** Mean ln of the energies of frames from..to of a clip, over the bins in use. */
+function mean(set: VoiceSet, clip: number, from: number, to: number): number {
+  let sum = 0;
+  for (let t = from; t < to; t++)
+    for (let m = 0; m < usedBins; m++) sum += set.mel[(set.start[clip]! + t) * 128 + m]! / melSteps;
+  return sum / ((to - from) * usedBins);
+}
+
+test('the noise and the speech of a recording are told apart', () => {
+  const set = voices();
+  const { noise, speech } = levelsOf(set, 0, usedBins);
+  const noiseMean = noise.subarray(0, usedBins).reduce((a, b) => a + b, 0) / usedBins;
+  expect(Math.abs(noiseMean - mean(set, 0, 5, 90))).toBeLessThan(1.5);
+  expect(Math.abs(speech - mean(set, 0, 105, 190))).toBeLessThan(1.5);
+});
+
+test('denoised and noisy recordings differ where nobody speaks, not where somebody does', () => {
+  const set = voices();
+  expect(recorded(set, 'as-is', bandLimitHz, 1)).toBe(set);
+  for (const clip of [0, 1]) {
+    const denoised = recorded(set, 'denoised', bandLimitHz, 1);
+    const quieter = mean(set, clip, 5, 90) - mean(denoised, clip, 5, 90);
+    // The softer room already lies near the floor: it cannot fall far.
+    expect(quieter).toBeGreaterThan(clip === 0 ? 12 * perDb : 1 * perDb);
+    expect(Math.abs(mean(set, clip, 105, 190) - mean(denoised, clip, 105, 190))).toBeLessThan(0.5 * perDb);
+    const noisy = recorded(set, 'noisy', bandLimitHz, 1);
+    const below = mean(noisy, clip, 105, 190) - mean(noisy, clip, 5, 90);
+    expect(below).toBeGreaterThan(10 * perDb);
+    expect(below).toBeLessThan(20 * perDb);
+    expect([...denoised.mel].every((value) => value >= Math.floor(logFloor * melSteps))).toBe(true);
+  }
+  const once = recorded(set, 'noisy', bandLimitHz, 1).mel;
+  expect(recorded(set, 'noisy', bandLimitHz, 1).mel).toEqual(once);
+});
+
+test('in training a soft voice is put into as much noise as a loud one', () => {
+  const set = voices();
+  const patcher = voicePatcher({ ...sizes.nano }, bandLimitHz);
+  const positions = Int32Array.from({ length: 128 }, (_, i) => i);
+  const spread = (clip: number): number => {
+    const patches = new Float32Array(128 * 256);
+    const plain = { ...voiceAugmentation, gainDb: 0, tiltDb: 0, speed: 0, shiftBins: 0, cut: 0, room: 0 };
+    patcher.fill(set, clip, positions, patches, 0, random(11), { ...plain, noise: 1, clean: 0 });
+    // The lowest mel patches of the clip's first and second half; time patches are of 16 frames, eight to a row.
+    const patch = (time: number): number =>
+      patches.subarray(time * 8 * 256, (time * 8 + 1) * 256).reduce((a, b) => a + b, 0) / 256;
+    return patch(12) - patch(4);
+  };
+  expect(Math.abs(spread(0) - spread(1))).toBeLessThan(0.1);
+});

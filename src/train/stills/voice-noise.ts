@@ -1,0 +1,110 @@
+// A recording's own noise, and other noise in its place. A loud voice stands further above the noise it was recorded with, so
+// a model may take little noise for anger; training breaks that, and scoring shows whether it did.
+import { random } from '../../base/random.ts';
+import type { Random } from '../../base/random.ts';
+import { kaldiFbank, logFloor } from '../../clip/log-mel.ts';
+import { sharedShorts } from '../shared-array.ts';
+import { melSteps } from './voices.ts';
+import type { VoiceSet } from './voices.ts';
+
+/** ln of a power ratio per decibel. */
+export const perDb = Math.LN10 / 10;
+
+/** Bins that can hold energy under a band limit: those above hold the floor in any sound. */
+export function usedBinCount(bandLimitHz: number | null, melBins: number): number {
+  const impulse = new Float32Array(400);
+  impulse[200] = 1;
+  const { frames } = kaldiFbank(impulse, { bandLimitHz, melBins });
+  let used = melBins;
+  while (used > 0 && frames[used - 1]! <= logFloor) used--;
+  return used;
+}
+
+/** Share of a clip's frames in which a bin holds no more than the recording's own noise, and those of loud speech. */
+const noiseShare = 0.15;
+const speechShare = 0.9;
+
+export interface VoiceLevels {
+  /** ln of the energy of the recording's own noise; shape [melBins], 0 above the band limit. */
+  readonly noise: Float32Array;
+  /** ln of the energy of loud speech, mean over the bins below the band limit. */
+  readonly speech: number;
+}
+
+/** @param usedBins as {@link usedBinCount} */
+export function levelsOf(
+  { mel, melBins, start, frames }: VoiceSet,
+  index: number,
+  usedBins: number,
+): VoiceLevels {
+  const length = frames[index]!;
+  const begin = start[index]! * melBins;
+  const noise = new Float32Array(melBins);
+  const sorted = new Int16Array(length);
+  let speech = 0;
+  for (let m = 0; m < usedBins; m++) {
+    for (let t = 0; t < length; t++) sorted[t] = mel[begin + t * melBins + m]!;
+    sorted.sort();
+    noise[m] = sorted[Math.floor(noiseShare * length)]! / melSteps;
+    speech += sorted[Math.floor(speechShare * length)]! / melSteps / usedBins;
+  }
+  return { noise, speech };
+}
+
+/** ln of what is left of an energy e^value when noise of e^noise is taken out; at most `depth` is taken. */
+export function subtractNoise(value: number, noise: number, depth: number): number {
+  return value + (value > noise ? Math.max(-depth, Math.log(1 - Math.exp(noise - value))) : -depth);
+}
+
+/** ln(e^a + e^b). */
+export function addLogs(a: number, b: number): number {
+  const high = Math.max(a, b);
+  return high + Math.log(1 + Math.exp(Math.min(a, b) - high));
+}
+
+/** ln of the energy of one frame's noise in one bin, about its level: exponentially distributed (two or three degrees of freedom). */
+export function noiseAbout(level: number, stream: Random): number {
+  return level + Math.log(0.15 - Math.log(1 - stream.uniform()));
+}
+
+const suppressedDb = 26;
+/** Noise suppression takes a little more than the noise. */
+const marginDb = 4;
+const noisyDb = 15;
+
+/** How voices can be made to seem recorded, each in words. */
+export const voiceConditions = {
+  'as-is': '',
+  denoised: `The voices' own noise is suppressed, by up to ${String(suppressedDb)} dB.`,
+  noisy: `Noise is added to the voices, ${String(noisyDb)} dB below their loud speech.`,
+} as const;
+export type VoiceCondition = keyof typeof voiceConditions;
+
+/** The voices as if recorded otherwise. */
+export function recorded(
+  set: VoiceSet,
+  condition: VoiceCondition,
+  bandLimitHz: number | null,
+  seed: number,
+): VoiceSet {
+  if (condition === 'as-is') return set;
+  const { melBins, start, frames } = set;
+  const stream = random(seed);
+  const usedBins = usedBinCount(bandLimitHz, melBins);
+  const mel = sharedShorts(set.mel.length);
+  mel.set(set.mel);
+  for (let i = 0; i < set.count; i++) {
+    const levels = levelsOf(set, i, usedBins);
+    for (let t = start[i]!; t < start[i]! + frames[i]!; t++) {
+      for (let m = 0; m < usedBins; m++) {
+        const value = set.mel[t * melBins + m]! / melSteps;
+        const changed =
+          condition === 'denoised'
+            ? subtractNoise(value, levels.noise[m]! + marginDb * perDb, suppressedDb * perDb)
+            : addLogs(value, noiseAbout(levels.speech - noisyDb * perDb, stream));
+        mel[t * melBins + m] = Math.round(Math.max(logFloor, changed) * melSteps);
+      }
+    }
+  }
+  return { ...set, mel };
+}
