@@ -273,7 +273,7 @@ export async function scoreMemory(
         faces: options.faces ?? null,
         split: options.faces === undefined ? null : split,
         voices: options.voices ?? null,
-        voiceNoise: options.voiceNoise ?? 'as-is',
+        voiceNoise: options.voices === undefined ? null : (options.voiceNoise ?? 'as-is'),
         fold: selection.folds?.join(', ') ?? null,
         seed: options.pairs || options.voiceNoise === 'noisy' ? options.seed : null,
       },
