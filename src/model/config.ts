@@ -1,4 +1,4 @@
-// The sizes of HiCMAE. tiny, small and base are the paper's; micro is the golden tests'; nano is ours, not the paper's.
+// The sizes of HiCMAE. tiny, small and base are the paper's; micro is the golden tests'; nano and mini are ours, not the paper's.
 
 /** Both encoders and their fusion: what pre-training and fine-tuning share. */
 export interface EncoderConfig {
@@ -40,7 +40,14 @@ const officialInput = {
   headActivation: 'none',
 } as const;
 
-export type SizeName = 'micro' | 'nano' | 'tiny' | 'small' | 'base';
+/** For faces of 48 pixels a side, as FER+ has them. */
+const smallInput = {
+  video: { frameCount: 4, cropPx: 48, tubeletFrames: 2, patchPx: 8 },
+  audio: { frameCount: 256, melBins: 128, patchSize: 16 },
+  headActivation: 'none',
+} as const;
+
+export type SizeName = 'micro' | 'nano' | 'mini' | 'tiny' | 'small' | 'base';
 
 /** Each size's architecture, but for the head's classes. */
 export const sizes: Readonly<Record<SizeName, Omit<HicmaeConfig, 'classCount'>>> = {
@@ -53,15 +60,8 @@ export const sizes: Readonly<Record<SizeName, Omit<HicmaeConfig, 'classCount'>>>
     audio: { frameCount: 32, melBins: 32, patchSize: 16 },
     headActivation: 'none',
   },
-  nano: {
-    width: 128,
-    heads: 4,
-    encoderDepth: 6,
-    fusionDepth: 1,
-    video: { frameCount: 4, cropPx: 48, tubeletFrames: 2, patchPx: 8 },
-    audio: { frameCount: 256, melBins: 128, patchSize: 16 },
-    headActivation: 'none',
-  },
+  nano: { width: 128, heads: 4, encoderDepth: 6, fusionDepth: 1, ...smallInput },
+  mini: { width: 256, heads: 8, encoderDepth: 6, fusionDepth: 1, ...smallInput },
   tiny: { width: 256, heads: 4, encoderDepth: 10, fusionDepth: 2, ...officialInput },
   small: { width: 384, heads: 6, encoderDepth: 10, fusionDepth: 2, ...officialInput },
   base: { width: 512, heads: 8, encoderDepth: 10, fusionDepth: 2, ...officialInput },

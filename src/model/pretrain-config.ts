@@ -1,4 +1,4 @@
-// The sizes of HiCMAE's pre-training. tiny, small and base are the paper's; micro is the golden tests'; nano is ours.
+// The sizes of HiCMAE's pre-training. tiny, small and base are the paper's; micro is the golden tests'; nano and mini are ours.
 import { sizes } from './config.ts';
 import type { EncoderConfig, SizeName } from './config.ts';
 
@@ -40,6 +40,7 @@ export const pretrainSizes: Readonly<Record<SizeName, PretrainConfig>> = {
   },
   // The last block and two below it in equal steps, as the paper's sizes.
   nano: { ...encoder('nano'), decoderWidth: 64, decoderHeads: 2, decoderDepth: 4, levels: [1, 3, 5] },
+  mini: { ...encoder('mini'), decoderWidth: 128, decoderHeads: 4, decoderDepth: 4, levels: [1, 3, 5] },
   tiny: { ...encoder('tiny'), decoderWidth: 128, decoderHeads: 2, ...officialDepths },
   small: { ...encoder('small'), decoderWidth: 192, decoderHeads: 3, ...officialDepths },
   base: { ...encoder('base'), decoderWidth: 384, decoderHeads: 6, ...officialDepths },

@@ -11,7 +11,7 @@ import { chooseTrainBackend } from './webgpu.ts';
 import { officialAdamW } from './run/adamw.ts';
 import { commandLine } from './run/command-line.ts';
 import { endLine } from './run/run-clips.ts';
-import { initialFinetune } from './run/initial.ts';
+import { initialFinetune, initialWidened } from './run/initial.ts';
 import { number, whole } from './options.ts';
 import { identityOf, stopOnInterrupt } from './run/run-options.ts';
 import { scoreClassification } from './scores/metrics.ts';
@@ -33,6 +33,7 @@ import type { StillsRunOptions } from './stills/stills-run.ts';
 
 export interface StillsOptions extends StillsRunOptions {
   readonly from?: string;
+  readonly widen?: string;
   readonly minutes: number;
   readonly batchFaces: number;
   readonly batchVoices: number;
@@ -88,6 +89,9 @@ export async function finetuneStills(
       `--pairs ${String(options.pairs)} is more than a batch's faces or voices.`,
     );
   }
+  if (options.from !== undefined && options.widen !== undefined) {
+    throw new Problem('unsupported-file', 'A run begins with --from or with --widen, not with both.');
+  }
   const config: HicmaeConfig = { ...sizes[options.size], classCount: emotions.length };
   const clip = stillsClipSpec(config);
   const identity = identityOf(options);
@@ -95,7 +99,8 @@ export async function finetuneStills(
   mkdirSync(out, { recursive: true });
   const data = await loadTrainingData(options, config, clip, say);
   const command = commandLine('finetune-stills', options);
-  const earlier = options.from === undefined ? undefined : (await readWeights(options.from)).about;
+  const before = options.from ?? options.widen;
+  const earlier = before === undefined ? undefined : (await readWeights(before)).about;
   const provenance = {
     // How the weights came to be that it starts from, then this.
     command: [earlier?.provenance['command'], command].filter((part) => part !== undefined).join(' && '),
@@ -144,7 +149,10 @@ export async function finetuneStills(
         averageDecay: options.average,
         minutes,
       }),
-      initial: () => initialFinetune(config, options.from, options.seed, say),
+      initial: () =>
+        options.widen === undefined
+          ? initialFinetune(config, options.from, options.seed, say)
+          : initialWidened(config, options.widen, options.seed, say),
       log: log.log,
       stopping,
     });
@@ -163,6 +171,10 @@ export function finetuneStillsCommand(say: (line: string) => void): Command {
     .option(
       '--from <path>',
       'start from these weights, fine-tuned or pre-trained: a run, a model folder, .safetensors or .pth (default: fresh)',
+    )
+    .option(
+      '--widen <path>',
+      'start from the fine-tuned weights of a narrower model, for example models/nano with --size mini; new units begin fresh',
     )
     .option(
       '--minutes <minutes>',

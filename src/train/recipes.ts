@@ -7,10 +7,11 @@ import type { DataOptions } from './stills/training-data.ts';
 /** What a recipe leaves open: where data and runs lie, and what computes. */
 type Open =
   | Exclude<keyof DataOptions, 'threads'>
-  | ('out' | 'resume' | 'checkpointEvery' | 'validateEvery' | 'backend' | 'from' | 'minutes');
+  | ('out' | 'resume' | 'checkpointEvery' | 'validateEvery' | 'backend' | 'from' | 'widen' | 'minutes');
 
 export interface Recipe {
-  readonly pretrain: Omit<PretrainStillsOptions, Open>;
+  /** What the first fine-tuning starts from: pre-training, or a narrower shipped model (a folder of models/), widened. */
+  readonly begin: { readonly pretrain: Omit<PretrainStillsOptions, Open> } | { readonly widen: string };
   /** One after the other, each from the weights of the one before. */
   readonly finetune: readonly Omit<StillsOptions, Open>[];
   /** How the exported weights are held. */
@@ -20,7 +21,7 @@ export interface Recipe {
 /** Threads draw their own random numbers, so their number belongs to a recipe. */
 const common = { size: 'nano', seed: 1, threads: 2, weightDecay: 0.05, optimizer: 'muon' } as const;
 
-/** What both fine-tunings see, and how the labels count. */
+/** What all fine-tunings see, and how the labels count. */
 const mixture = {
   batchFaces: 112,
   pairs: 16,
@@ -32,16 +33,18 @@ const mixture = {
 
 export const recipes: Readonly<Record<string, Recipe>> = {
   nano: {
-    pretrain: {
-      ...common,
-      steps: 3000,
-      batchFaces: 64,
-      batchVoices: 64,
-      maskFaces: 0.75,
-      maskVoices: 0.8,
-      skips: true,
-      lr: 1e-3,
-      warmup: 100,
+    begin: {
+      pretrain: {
+        ...common,
+        steps: 3000,
+        batchFaces: 64,
+        batchVoices: 64,
+        maskFaces: 0.75,
+        maskVoices: 0.8,
+        skips: true,
+        lr: 1e-3,
+        warmup: 100,
+      },
     },
     finetune: [
       {
@@ -66,6 +69,26 @@ export const recipes: Readonly<Record<string, Recipe>> = {
         warmup: 100,
         dropPath: 0.08,
         average: 0.997,
+      },
+    ],
+    dtype: 'I8',
+  },
+  mini: {
+    begin: { widen: 'nano' },
+    finetune: [
+      {
+        ...common,
+        ...mixture,
+        size: 'mini',
+        steps: 820,
+        batchFaces: 160,
+        batchVoices: 56,
+        pairs: 24,
+        keepVoices: 0.5,
+        lr: 5e-4,
+        warmup: 40,
+        dropPath: 0.05,
+        average: 0.995,
       },
     ],
     dtype: 'I8',

@@ -8,6 +8,7 @@ import { finetuneStills } from './finetune-stills.ts';
 import type { StillsOptions } from './finetune-stills.ts';
 import { alignOption, whole } from './options.ts';
 import { pretrainStills } from './pretrain-stills.ts';
+import { packageRoot } from './package-root.ts';
 import { recipes } from './recipes.ts';
 import type { Recipe } from './recipes.ts';
 import { checkpointPath, readCheckpoint } from './run/checkpoint.ts';
@@ -23,8 +24,8 @@ export interface ReproduceOptions extends Omit<DataOptions, 'threads'> {
 }
 
 /**
- * Pre-trains (OUT/pretrain), fine-tunes (OUT/finetune-1, ...), exports and calibrates (OUT/NAME). What is done already is kept, and
- * what was begun goes on.
+ * Pre-trains (OUT/pretrain) or widens a shipped model, fine-tunes (OUT/finetune-1, ...), exports and calibrates (OUT/NAME). What is
+ * done already is kept, and what was begun goes on.
  * @param name of the model: the last part of the exported folder
  */
 export async function reproduce(
@@ -35,9 +36,17 @@ export async function reproduce(
   stopping: () => boolean = () => false,
 ): Promise<void> {
   const { out, ...data } = options;
+  const { begin, finetune, dtype } = recipe;
   const model = join(out, name);
-  const stages = recipe.finetune.length + 2;
-  let from = join(out, 'pretrain');
+  const stages = ('pretrain' in begin ? 1 : 0) + finetune.length + 1;
+  let stage = 0;
+  /** @returns whether there is anything left of it to do */
+  const enter = (what: string, folder: string, steps: number): boolean => {
+    stage++;
+    if (existsSync(checkpointPath(folder)) && readCheckpoint(folder).state.step >= steps) return false;
+    say(`${String(stage)} of ${String(stages)}: ${what}, in ${folder}`);
+    return true;
+  };
   const shared = (
     run: string,
   ): Pick<StillsOptions, 'out' | 'resume' | 'checkpointEvery' | 'validateEvery'> => ({
@@ -46,32 +55,33 @@ export async function reproduce(
     checkpointEvery: 3,
     validateEvery: 500,
   });
-  const done = (run: string, steps: number): boolean =>
-    existsSync(checkpointPath(run)) && readCheckpoint(run).state.step >= steps;
-  if (!done(from, recipe.pretrain.steps)) {
-    say(`1 of ${String(stages)}: pre-training, in ${from}`);
-    await pretrainStills({ ...recipe.pretrain, ...data, ...shared(from) }, say, stopping);
-  }
-  for (const [i, stage] of recipe.finetune.entries()) {
+  let run = join(out, 'pretrain');
+  let start: Pick<StillsOptions, 'from' | 'widen'> = { from: run };
+  if ('widen' in begin) start = { widen: join(packageRoot, 'models', begin.widen) };
+  else if (enter('pre-training', run, begin.pretrain.steps))
+    await pretrainStills({ ...begin.pretrain, ...data, ...shared(run) }, say, stopping);
+  for (const [i, options] of finetune.entries()) {
     if (stopping()) return;
-    const run = join(out, `finetune-${String(i + 1)}`);
-    if (!done(run, stage.steps)) {
-      say(`${String(i + 2)} of ${String(stages)}: fine-tuning, in ${run}`);
-      await finetuneStills({ ...stage, ...data, ...shared(run), from, minutes: Infinity }, say, stopping);
-    }
-    from = run;
+    run = join(out, `finetune-${String(i + 1)}`);
+    if (enter('fine-tuning', run, options.steps))
+      await finetuneStills(
+        { ...options, ...data, ...shared(run), ...start, minutes: Infinity },
+        say,
+        stopping,
+      );
+    start = { from: run };
   }
   if (stopping()) return;
-  say(`${String(stages)} of ${String(stages)}: export and calibration, in ${model}`);
-  await exportRun({ run: from, dtype: recipe.dtype, out: model }, say);
-  const { seed, threads } = recipe.pretrain;
+  enter('export and calibration', model, Infinity);
+  await exportRun({ run, dtype, out: model }, say);
+  const { seed, threads } = finetune[0]!;
   await calibrateModel({ model, ...data, split: 'valid', seed, threads }, say);
 }
 
 export function reproduceCommand(say: (line: string) => void): Command {
   return new Command('reproduce')
     .description(
-      'Make a shipped model again: pre-training, fine-tuning, export and calibration by its recipe.',
+      'Make a shipped model again by its recipe: pre-training (or a narrower model, widened), fine-tuning, export and calibration.',
     )
     .addArgument(new Argument('<model>', 'which').choices(Object.keys(recipes)))
     .requiredOption('--faces <dir>', 'faces laid out like FER+, splits train and valid')

@@ -258,8 +258,9 @@ test('a recipe stopped in the middle goes on, and gives what an uninterrupted on
   const shipped = recipes['nano']!;
   expect(shipped.finetune).toHaveLength(2);
   const few = { batchFaces: 16, batchVoices: 4, threads: 2, warmup: 2, lr: 2e-3 };
+  if (!('pretrain' in shipped.begin)) throw new Error('nano begins with pre-training');
   const recipe: Recipe = {
-    pretrain: { ...shipped.pretrain, ...few, steps: 12 },
+    begin: { pretrain: { ...shipped.begin.pretrain, ...few, steps: 12 } },
     finetune: shipped.finetune.map((stage) => ({ ...stage, ...few, pairs: 2, steps: 3 })),
     dtype: 'F32',
   };
@@ -291,6 +292,24 @@ test('a recipe stopped in the middle goes on, and gives what an uninterrupted on
   expect(manifest).toContain('pretrain-stills --size nano');
   expect(manifest).not.toContain(root);
 }, 400_000);
+
+test("a wider model's recipe begins with a shipped one", async () => {
+  const shipped = recipes['mini']!;
+  const few = { batchFaces: 4, batchVoices: 2, pairs: 2, threads: 1, warmup: 1, steps: 1 };
+  const recipe: Recipe = { ...shipped, finetune: shipped.finetune.map((stage) => ({ ...stage, ...few })) };
+  const out = join(root, 'wider');
+  const said: string[] = [];
+  const data = { faces, voices, fold: 1, align: 'as-is', backend: 'wasm' } as const;
+  await reproduce('mini', recipe, { ...data, out }, (line) => said.push(line));
+  expect(said.join('\n')).toContain('1 of 2: fine-tuning');
+  expect(said.join('\n')).toContain('width 128 widened to 256');
+  const manifest = readFileSync(join(out, 'mini', 'manifest.json'), 'utf8');
+  expect(manifest).toMatch(/finetune-stills .*--size mini .*--widen DIR/);
+  expect(manifest).not.toContain(root);
+  expect(manifest).toContain('"width": 256');
+  const both = { from: 'a', widen: 'b', out: join(root, 'both'), resume: false };
+  await expect(finetuneStills({ ...base, ...both }, silent)).rejects.toThrow('not with both');
+}, 120_000);
 
 test('pairs share their label and follow the seed', () => {
   const stills = readStills(faces, 'valid');

@@ -1,4 +1,5 @@
 // The parameters that a run begins with: fresh, or another's where they have the same name.
+import { Problem } from '../../base/errors.ts';
 import { random } from '../../base/random.ts';
 import type { HicmaeConfig } from '../../model/config.ts';
 import { initialValues, parameterShapes } from '../../model/params.ts';
@@ -8,6 +9,7 @@ import { initialPretrainValues, pretrainParameterShapes } from '../../model/pret
 import { planLoading } from '../../model/pretrained.ts';
 import { flatOf, slotsOf } from './flat-params.ts';
 import { readWeights } from '../weights/read-weights.ts';
+import { widened } from './widen.ts';
 
 async function begin(
   shapes: readonly ParameterShape[],
@@ -31,6 +33,29 @@ async function begin(
     `from ${from}: ${String(plan.loaded.length)} parameters taken over, ${String(plan.initial.length)} begin fresh (${some || 'none'}), ${String(plan.ignored.length)} not used`,
   );
   return flat;
+}
+
+/**
+ * The parameters of a narrower model, widened; see widen.ts.
+ * @param narrow where its weights are
+ * @throws Problem when it is not fine-tuned, or cannot be widened to this
+ */
+export async function initialWidened(
+  config: HicmaeConfig,
+  narrow: string,
+  seed: number,
+  say: (line: string) => void,
+): Promise<Float32Array> {
+  const weights = await readWeights(narrow);
+  if (weights.kind !== 'finetune') {
+    throw new Problem(
+      'unsupported-file',
+      `${narrow} holds pre-trained weights; --widen takes fine-tuned ones.`,
+    );
+  }
+  const valuesOf = widened(weights.tensors, weights.config, config, random(seed));
+  say(`from ${narrow}: width ${String(weights.config.width)} widened to ${String(config.width)}`);
+  return flatOf(slotsOf(parameterShapes(config)).slots, valuesOf);
 }
 
 /** @param from weights to start from; without any, linear layers begin as pre-training's (Xavier), which trains from scratch */

@@ -129,7 +129,7 @@ function runParameters(run: string, which: RunWeights) {
 
 /** A training command without its folders: where the data lay on the trainer's machine is nobody's business. */
 export function withoutFolders(command: string): string {
-  return command.replace(/--(data|faces|voices|out|from) .+?(?= --| && |$)/g, '--$1 DIR');
+  return command.replace(/--(data|faces|voices|out|from|widen) .+?(?= --| && |$)/g, '--$1 DIR');
 }
 
 async function ofFile(source: ByteSource, hints: RecognizeHints): Promise<Weights> {
