@@ -1,21 +1,24 @@
-// Several models to choose from, and the model's card. The larger model is nano again, under another name and a larger cost.
+// Several models to choose from, and the model's card. `larger` is nano again, under another name and a larger cost.
 import { readFileSync } from 'node:fs';
 import type { Page } from '@playwright/test';
 import { expect, expectGoodReadings, test } from './recognizer-page.ts';
 
 const manifest = JSON.parse(readFileSync('models/nano/manifest.json', 'utf8')) as { name: string };
 
-/** @param cost multiply-adds of the larger one, nano's being 1e8 */
-async function offerTwo(page: Page, cost: number): Promise<void> {
-  const entry = (name: string, multiplyAdds: number): object => ({
+/** @param multiplyAdds of each model by name */
+async function offer(page: Page, multiplyAdds: Readonly<Record<string, number>>): Promise<void> {
+  const models = Object.entries(multiplyAdds).map(([name, cost]) => ({
     name,
     folder: `${name}/`,
     bytes: 6e6,
-    multiplyAdds,
-  });
-  await page.route('**/models/models.json', (route) =>
-    route.fulfill({ json: { models: [entry('nano', 1e8), entry('larger', cost)] } }),
-  );
+    multiplyAdds: cost,
+  }));
+  await page.route('**/models/models.json', (route) => route.fulfill({ json: { models } }));
+}
+
+/** nano, and one that no machine is fast enough for. */
+async function offerTwo(page: Page): Promise<void> {
+  await offer(page, { nano: 1e8, larger: 1e13 });
   await page.route('**/models/larger/*', async (route) => {
     const file = new URL(route.request().url()).pathname.split('/').at(-1);
     if (file === 'manifest.json') await route.fulfill({ json: { ...manifest, name: 'larger' } });
@@ -25,6 +28,7 @@ async function offerTwo(page: Page, cost: number): Promise<void> {
 }
 
 test('with one model there is nothing to choose, and no second worker', async ({ recognizer, page }) => {
+  await offer(page, { nano: 1e8 });
   await recognizer.open();
   await recognizer.start();
   await recognizer.readings(8);
@@ -37,15 +41,14 @@ test('with one model there is nothing to choose, and no second worker', async ({
 
 // Whether `auto` takes a larger model depends on the machine: model-switch.test.ts tells of that.
 test('a model chosen by hand takes over while readings go on', async ({ recognizer, page }) => {
-  await offerTwo(page, 1e13);
   await recognizer.open();
   const chooser = page.getByLabel('Model', { exact: true });
   await expect(chooser).toHaveValue('auto');
-  await expect(chooser).toContainText('larger (6.0 MB)');
+  await expect(chooser).toContainText(/nano \(3\.\d MB\).*mini \(1\d\.\d MB\)/);
   await recognizer.start();
   await recognizer.readings(1);
   const facts = page.getByRole('region', { name: 'How it is computed' });
-  for (const name of ['larger', 'nano']) {
+  for (const name of ['mini', 'nano']) {
     await chooser.selectOption(name);
     await expect(facts).toContainText(`${name}: chosen by hand`);
     const count = await page.evaluate(() => window.readings.length);
@@ -63,7 +66,7 @@ test('a larger model that would be too slow is not loaded, and the page says so'
   page.on('request', (request) => {
     if (request.url().includes('/models/larger/')) asked++;
   });
-  await offerTwo(page, 1e13);
+  await offerTwo(page);
   await recognizer.open();
   await recognizer.start();
   await expect(page.getByRole('region', { name: 'How it is computed' })).toContainText(
@@ -81,7 +84,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
     }, testInfo) => {
       await page.setViewportSize({ width, height: 800 });
       await page.emulateMedia({ colorScheme });
-      await offerTwo(page, 1e13);
+      await offerTwo(page);
       await recognizer.open();
       await expect(page.getByLabel('Model', { exact: true })).toBeVisible();
       await page.screenshot({ path: testInfo.outputPath('page.png'), fullPage: true });
@@ -120,18 +123,20 @@ for (const colorScheme of ['light', 'dark'] as const) {
   }
 }
 
-test('the card is a page of its own too', async ({ recognizer, page }) => {
-  await recognizer.open();
-  await page.goto('./models/nano/card.html');
-  await expect(page).toHaveTitle('Model card: nano');
-  await expect(page.getByRole('heading', { name: 'Known failures' })).toBeVisible();
-});
+for (const name of ['nano', 'mini']) {
+  test(`${name}'s card is a page of its own too`, async ({ recognizer, page }) => {
+    await recognizer.open();
+    await page.goto(`./models/${name}/card.html`);
+    await expect(page).toHaveTitle(`Model card: ${name}`);
+    await expect(page.getByRole('heading', { name: 'Known failures' })).toBeVisible();
+  });
+}
 
 test.describe('without a card', () => {
   test.use({ expectedErrors: [/status of 404.*models\/larger\/card\.html/] });
 
   test('the dialog tells what the manifest does', async ({ recognizer, page }) => {
-    await offerTwo(page, 1e13);
+    await offerTwo(page);
     await recognizer.open('model=./models/larger');
     await page.getByRole('button', { name: 'About this model' }).click();
     const dialog = page.getByRole('dialog', { name: 'About this model' });

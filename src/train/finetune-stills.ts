@@ -18,6 +18,7 @@ import { scoreClassification } from './scores/metrics.ts';
 import { runLog } from './run/run-log.ts';
 import { checkRunFolder, train } from './run/trainer.ts';
 import type { Validation } from './run/trainer.ts';
+import { slotsOf } from './run/flat-params.ts';
 import { readWeights } from './weights/read-weights.ts';
 import { loadTrainingData } from './stills/training-data.ts';
 import type { TrainingData } from './stills/training-data.ts';
@@ -45,7 +46,14 @@ export interface StillsOptions extends StillsRunOptions {
   readonly dropPath: number;
   readonly smoothing: number;
   readonly average: number;
+  /** Leaves out the losses of faces alone and voices alone. */
+  readonly pairsOnly?: boolean;
+  /** Makes a modality's utterance feature of its last block's output alone. */
+  readonly lastBlock?: boolean;
 }
+
+/** The weights of the blocks' outputs in the utterance features. */
+const layerWeights = ['video_layer_weights', 'audio_layer_weights'] as const;
 
 /** Accuracies of the looks; the best has the best mean of them. */
 function validationOf({ validFaces, validVoices }: TrainingData): Validation {
@@ -66,6 +74,15 @@ function validationOf({ validFaces, validVoices }: TrainingData): Validation {
   };
 }
 
+function readLastBlockOnly(flat: Float32Array, config: HicmaeConfig): void {
+  const { slots } = slotsOf(parameterShapes(config));
+  for (const { name, offset, length } of slots) {
+    if (!layerWeights.some((each) => each === name)) continue;
+    flat.fill(0, offset, offset + length);
+    flat[offset + length - 1] = 1;
+  }
+}
+
 /** Runs the command; `say` prints progress. */
 export async function finetuneStills(
   options: StillsOptions,
@@ -73,7 +90,7 @@ export async function finetuneStills(
   stopping: () => boolean = () => false,
 ): Promise<void> {
   checkData(options);
-  const { out, resume, minutes, backend: wanted = 'auto' } = options;
+  const { out, resume, minutes, pairsOnly = false, lastBlock = false, backend: wanted = 'auto' } = options;
   const backend = await chooseTrainBackend(wanted);
   // A GPU's steps come from one thread; the others still decode.
   const threads = backend.name === 'webgpu' ? 1 : options.threads;
@@ -83,6 +100,9 @@ export async function finetuneStills(
     '--batch-voices': options.batchVoices,
     '--pairs': options.pairs,
   });
+  if (pairsOnly && options.pairs === 0) {
+    throw new Problem('unsupported-file', 'Nothing to train: --pairs-only with --pairs 0.');
+  }
   if (options.pairs > Math.min(options.batchFaces, options.batchVoices)) {
     throw new Problem(
       'unsupported-file',
@@ -136,6 +156,7 @@ export async function finetuneStills(
           keepFaces: options.keepFaces,
           keepVoices: options.keepVoices,
           dropPath: options.dropPath,
+          pairsOnly,
           smoothing: options.smoothing,
           seed: options.seed,
         },
@@ -148,11 +169,15 @@ export async function finetuneStills(
         adamw: officialAdamW,
         averageDecay: options.average,
         minutes,
+        freeze: lastBlock ? layerWeights : [],
       }),
-      initial: () =>
-        options.widen === undefined
+      initial: async () => {
+        const flat = await (options.widen === undefined
           ? initialFinetune(config, options.from, options.seed, say)
-          : initialWidened(config, options.widen, options.seed, say),
+          : initialWidened(config, options.widen, options.seed, say));
+        if (lastBlock) readLastBlockOnly(flat, config);
+        return flat;
+      },
       log: log.log,
       stopping,
     });
@@ -205,6 +230,14 @@ export function finetuneStillsCommand(say: (line: string) => void): Command {
       1,
     )
     .option('--drop-path <rate>', "stochastic depth's rate in the deepest block", number(0, 0.9), 0)
+    .option(
+      '--pairs-only',
+      'without the losses of faces alone and voices alone: no modality dropout, for comparison',
+    )
+    .option(
+      '--last-block',
+      "a modality's utterance feature is its last block's output, not all blocks': no hierarchical fusion, for comparison",
+    )
     .option('--smoothing <share>', 'label smoothing of voices and pairs', number(0, 0.9), 0.1)
     .option(
       '--average <share>',

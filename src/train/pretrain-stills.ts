@@ -103,6 +103,7 @@ export async function pretrainStills(
         adamw: { beta1: 0.9, beta2: 0.95, epsilon: 1e-8 },
         averageDecay: 0,
         minutes: Infinity,
+        freeze: [],
       }),
       initial: () => initialPretrain(config, options.from, seed, say),
       log: log.log,

@@ -19,6 +19,7 @@ import { recipes } from './recipes.ts';
 import type { Recipe } from './recipes.ts';
 import { reproduce } from './reproduce.ts';
 import { chooseTrainBackend } from './webgpu.ts';
+import { readWeights } from './weights/read-weights.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'train-'));
 const faces = join(root, 'faces');
@@ -292,6 +293,26 @@ test('a recipe stopped in the middle goes on, and gives what an uninterrupted on
   expect(manifest).toContain('pretrain-stills --size nano');
   expect(manifest).not.toContain(root);
 }, 400_000);
+
+test('for comparison a run may leave out hierarchical fusion or modality dropout', async () => {
+  const few = { ...base, steps: 2, threads: 1, resume: false };
+  const last = join(root, 'last-block');
+  await finetuneStills({ ...few, out: last, lastBlock: true }, silent);
+  const { tensors } = await readWeights(last);
+  for (const name of ['video_layer_weights', 'audio_layer_weights'])
+    expect([...(tensors[name]?.data ?? [])], name).toEqual([0, 1]);
+  const pairs = join(root, 'pairs-only');
+  await finetuneStills({ ...few, out: pairs, pairsOnly: true }, silent);
+  const [step] = readFileSync(join(pairs, 'log.jsonl'), 'utf8')
+    .split('\n')
+    .filter((line) => line.includes('"step",'))
+    .map((line) => JSON.parse(line) as Record<string, number>);
+  expect(step?.['pair']).toBeGreaterThan(0);
+  expect(step).not.toHaveProperty('face');
+  expect(step).not.toHaveProperty('voice');
+  const none = { ...few, pairs: 0, pairsOnly: true, out: join(root, 'none') };
+  await expect(finetuneStills(none, silent)).rejects.toThrow('Nothing to train');
+});
 
 test("a wider model's recipe begins with a shipped one", async () => {
   const shipped = recipes['mini']!;

@@ -23,6 +23,8 @@ export interface StepOptions extends SamplerOptions {
   readonly keepFaces: number;
   readonly keepVoices: number;
   readonly dropPath: number;
+  /** Without the losses of faces alone and of voices alone, which are the modality dropout. */
+  readonly pairsOnly: boolean;
   /** Label smoothing of voices and pairs; faces have the crowd's soft labels. */
   readonly smoothing: number;
 }
@@ -158,8 +160,10 @@ export function stillsTask(data: StillsTaskData, threadCount: number): RunTask {
           note(name, loss);
           parts.push({ loss, weight });
         };
-        if (video) add('face', classify(params, config, video, null, training), faceTargets, 1);
-        if (audio) add('voice', classify(params, config, null, audio, training), voiceTargets, 1);
+        if (video && !options.pairsOnly)
+          add('face', classify(params, config, video, null, training), faceTargets, 1);
+        if (audio && !options.pairsOnly)
+          add('voice', classify(params, config, null, audio, training), voiceTargets, 1);
         if (video && audio && drawn.pairs > 0) {
           const first = Array.from({ length: drawn.pairs }, (_, i) => i);
           const some = (encoded: Encoded): Encoded => ({

@@ -70,7 +70,7 @@ export function trainerOptionsOf(
   options: StillsRunOptions,
   threads: number,
   backend: TrainerOptions['backend'],
-  rest: Pick<TrainerOptions, 'adamw' | 'averageDecay' | 'minutes'>,
+  rest: Pick<TrainerOptions, 'adamw' | 'averageDecay' | 'minutes' | 'freeze'>,
 ): TrainerOptions {
   return {
     ...rest,
@@ -80,7 +80,6 @@ export function trainerOptionsOf(
     warmupSteps: options.warmup,
     weightDecay: options.weightDecay,
     optimizer: options.optimizer,
-    freeze: [],
     threads,
     backend,
     partsPerThread: 1,
