@@ -71,13 +71,13 @@ interface InferenceCommand extends CommonOptions {
 }
 
 const inference = command('inference', 'A forward pass in Chromium: ours, stock tfjs, onnxruntime-web.')
-  .option('--sizes <names>', 'among nano,tiny,small,base', parseSizes)
+  .option('--sizes <names>', 'among nano,mini,tiny,small,base', parseSizes)
   .addOption(new Option('--only <backend>', 'one backend alone').choices(['wasm', 'webgpu']))
   .action(async (options: InferenceCommand) => {
     const quick = options.quick === true;
     const report = await benchInference({
       rounds: quick ? Math.min(options.rounds, 3) : options.rounds,
-      sizes: options.sizes ?? (quick ? ['nano', 'tiny'] : ['nano', 'tiny', 'small', 'base']),
+      sizes: options.sizes ?? (quick ? ['nano', 'tiny'] : ['nano', 'mini', 'tiny', 'small', 'base']),
       backends: options.only === undefined ? ['wasm', 'webgpu'] : [options.only],
       quick,
       say,

@@ -83,7 +83,7 @@ function reportOf(
     facts: [
       ...machineFacts(),
       ['browser', `Chromium ${browserVersion}, headless`],
-      ['page', `demo source, model nano${live.backend === '' ? '' : `; ${live.backend}`}`],
+      ['page', `demo source, automatic model${live.backend === '' ? '' : `; ${live.backend}`}`],
     ],
     tables: [
       {

@@ -8,7 +8,7 @@ import { finetuneStills } from './finetune-stills.ts';
 import type { StillsOptions } from './finetune-stills.ts';
 import { alignOption, whole } from './options.ts';
 import { pretrainStills } from './pretrain-stills.ts';
-import { packageRoot } from './package-root.ts';
+import { isCheckout, packageRoot } from './package-root.ts';
 import { recipes } from './recipes.ts';
 import type { Recipe } from './recipes.ts';
 import { checkpointPath, readCheckpoint } from './run/checkpoint.ts';
@@ -16,6 +16,9 @@ import { stopOnInterrupt } from './run/run-options.ts';
 import type { DataOptions } from './stills/training-data.ts';
 import { backendOption } from './webgpu.ts';
 import type { BackendOption } from './webgpu.ts';
+
+/** The models that this program came with. */
+const shippedModels = join(packageRoot, isCheckout ? 'models' : 'dist/models');
 
 export interface ReproduceOptions extends Omit<DataOptions, 'threads'> {
   readonly out: string;
@@ -57,7 +60,7 @@ export async function reproduce(
   });
   let run = join(out, 'pretrain');
   let start: Pick<StillsOptions, 'from' | 'widen'> = { from: run };
-  if ('widen' in begin) start = { widen: join(packageRoot, 'models', begin.widen) };
+  if ('widen' in begin) start = { widen: join(shippedModels, begin.widen) };
   else if (enter('pre-training', run, begin.pretrain.steps))
     await pretrainStills({ ...begin.pretrain, ...data, ...shared(run) }, say, stopping);
   for (const [i, options] of finetune.entries()) {
