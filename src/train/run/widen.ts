@@ -6,12 +6,13 @@
 // - Heads and hidden units: the old ones come first and read what they read. The new ones begin fresh and read everything;
 //   nothing reads them yet.
 // Only the position table differs between a channel and its copy, so the answers differ a little.
+import { isDeepStrictEqual } from 'node:util';
+import { defined } from '../../base/assert.ts';
 import { Problem } from '../../base/errors.ts';
 import type { Random } from '../../base/random.ts';
 import type { HicmaeConfig } from '../../model/config.ts';
 import { elementCount, initialValues, parameterShapes } from '../../model/params.ts';
 import type { TensorMap } from '../../weights/safetensors.ts';
-import { defined } from '../../base/assert.ts';
 
 /** What a dimension of a parameter counts: channels of the residual stream, heads' or hidden units, or neither. */
 type Axis = 'channels' | 'units' | 'same';
@@ -82,10 +83,7 @@ export function widened(
 ): (name: string, shape: readonly number[]) => Float32Array {
   const factor = to.width / from.width;
   const scaled = { ...from, width: to.width, heads: from.heads * factor, headActivation: to.headActivation };
-  const [got, wanted] = [to, scaled].map((config) =>
-    JSON.stringify(Object.entries(config).sort(([a], [b]) => a.localeCompare(b))),
-  );
-  if (!Number.isInteger(factor) || factor < 2 || got !== wanted) {
+  if (!Number.isInteger(factor) || factor < 2 || !isDeepStrictEqual(to, scaled)) {
     throw new Problem(
       'unsupported-file',
       `Weights of width ${String(from.width)}, ${String(from.heads)} heads and ${String(from.encoderDepth)} blocks cannot be widened to ${String(to.width)}, ${String(to.heads)} and ${String(to.encoderDepth)}: wanted a multiple of width and heads, and the same blocks, inputs and classes.`,
