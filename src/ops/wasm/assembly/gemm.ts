@@ -197,16 +197,23 @@ function tile(a: usize, b: usize, k: i32, c: usize, ldc: usize, from: usize, fro
   }
 }
 
-/** The part of a tile that lies inside C, by way of a whole tile in scratch. */
-function edgeTile(spare: usize, c: usize, ldc: usize, rows: i32, columns: i32, start: i32, bias: usize): void {
+/**
+ * What a tile at C's edge starts from, as a whole tile in scratch, with zeros outside of C. So an element at the edge is
+ * added up in the same order as one inside, and does not depend on the build's MR.
+ */
+function edgeStart(spare: usize, c: usize, ldc: usize, rows: i32, columns: i32, start: i32, bias: usize): void {
+  memory.fill(spare, 0, MR * NR * 4);
+  if (start == FROM_ZERO) return;
   for (let i = 0; i < rows; i++) {
-    for (let j = 0; j < columns; j++) {
-      const at = c + ((<usize>j) << 2);
-      let value = load<f32>(spare + <usize>(i * NR + j) * 4);
-      if (start == FROM_C) value += load<f32>(at);
-      if (start == FROM_BIAS) value += load<f32>(bias + ((<usize>j) << 2));
-      store<f32>(at, value);
-    }
+    memory.copy(spare + <usize>i * NR * 4, start == FROM_C ? c : bias, <usize>columns << 2);
+    c += ldc;
+  }
+}
+
+/** The part of a whole tile that lies inside C. */
+function edgeEnd(spare: usize, c: usize, ldc: usize, rows: i32, columns: i32): void {
+  for (let i = 0; i < rows; i++) {
+    memory.copy(c, spare + <usize>i * NR * 4, <usize>columns << 2);
     c += ldc;
   }
 }
@@ -240,8 +247,9 @@ export function multiplyPacked(
         const from = start == FROM_C ? row : start == FROM_BIAS ? bias : zeros;
         tile(panel, b, k, row, ldc, from, start == FROM_C ? ldc : 0);
       } else {
-        tile(panel, b, k, spare, NR * 4, zeros, 0);
-        edgeTile(spare, row, ldc, rows, columns, start, bias);
+        edgeStart(spare, row, ldc, rows, columns, start, bias);
+        tile(panel, b, k, spare, NR * 4, spare, NR * 4);
+        edgeEnd(spare, row, ldc, rows, columns);
       }
       panel += stepA;
       row += <usize>MR * ldc;
