@@ -110,7 +110,7 @@ export function widened(
       if (row.from === null) continue;
       columnOrigins.forEach((column, c) => {
         const taken = column.itself && column.from !== null;
-        values[r * columns + c] = taken ? old[row.from! * narrowColumns + column.from!]! : 0;
+        values[r * columns + c] = taken ? old[row.from! * narrowColumns + column.from]! : 0;
       });
     }
     return values;
