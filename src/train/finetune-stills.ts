@@ -100,8 +100,11 @@ export async function finetuneStills(
     '--batch-voices': options.batchVoices,
     '--pairs': options.pairs,
   });
-  if (pairsOnly && options.pairs === 0) {
-    throw new Problem('unsupported-file', 'Nothing to train: --pairs-only with --pairs 0.');
+  if (pairsOnly && (options.pairs === 0 || options.faces === undefined || options.voices === undefined)) {
+    throw new Problem(
+      'unsupported-file',
+      '--pairs-only has nothing to train: give --faces, --voices and --pairs above 0.',
+    );
   }
   if (options.pairs > Math.min(options.batchFaces, options.batchVoices)) {
     throw new Problem(

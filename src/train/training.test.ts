@@ -311,7 +311,7 @@ test('for comparison a run may leave out hierarchical fusion or modality dropout
   expect(step).not.toHaveProperty('face');
   expect(step).not.toHaveProperty('voice');
   const none = { ...few, pairs: 0, pairsOnly: true, out: join(root, 'none') };
-  await expect(finetuneStills(none, silent)).rejects.toThrow('Nothing to train');
+  await expect(finetuneStills(none, silent)).rejects.toThrow('nothing to train');
 });
 
 test("a wider model's recipe begins with a shipped one", async () => {

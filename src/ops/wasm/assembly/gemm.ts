@@ -198,22 +198,22 @@ function tile(a: usize, b: usize, k: i32, c: usize, ldc: usize, from: usize, fro
 }
 
 /**
- * What a tile at C's edge starts from, as a whole tile in scratch, with zeros outside of C. So an element at the edge is
- * added up in the same order as one inside, and does not depend on the build's MR.
+ * What a tile at C's edge starts from, into a whole tile in scratch; what lies outside of C stays as it is, and is not used.
+ * So an element at the edge is added up in the same order as one inside, and does not depend on the build's MR.
  */
-function edgeStart(spare: usize, c: usize, ldc: usize, rows: i32, columns: i32, start: i32, bias: usize): void {
-  memory.fill(spare, 0, MR * NR * 4);
-  if (start == FROM_ZERO) return;
+function edgeStart(spare: usize, from: usize, fromStep: usize, rows: i32, columns: i32): void {
   for (let i = 0; i < rows; i++) {
-    memory.copy(spare + <usize>i * NR * 4, start == FROM_C ? c : bias, <usize>columns << 2);
-    c += ldc;
+    for (let j: usize = 0; j < <usize>columns << 2; j += 4) store<f32>(spare + j, load<f32>(from + j));
+    spare += NR * 4;
+    from += fromStep;
   }
 }
 
 /** The part of a whole tile that lies inside C. */
 function edgeEnd(spare: usize, c: usize, ldc: usize, rows: i32, columns: i32): void {
   for (let i = 0; i < rows; i++) {
-    memory.copy(c, spare + <usize>i * NR * 4, <usize>columns << 2);
+    for (let j: usize = 0; j < <usize>columns << 2; j += 4) store<f32>(c + j, load<f32>(spare + j));
+    spare += NR * 4;
     c += ldc;
   }
 }
@@ -243,11 +243,11 @@ export function multiplyPacked(
     let row = c;
     for (let i = 0; i < m; i += MR) {
       const rows = min(MR, m - i);
-      if (rows == MR && columns == NR) {
-        const from = start == FROM_C ? row : start == FROM_BIAS ? bias : zeros;
-        tile(panel, b, k, row, ldc, from, start == FROM_C ? ldc : 0);
-      } else {
-        edgeStart(spare, row, ldc, rows, columns, start, bias);
+      const from = start == FROM_C ? row : start == FROM_BIAS ? bias : zeros;
+      const fromStep = start == FROM_C ? ldc : 0;
+      if (rows == MR && columns == NR) tile(panel, b, k, row, ldc, from, fromStep);
+      else {
+        edgeStart(spare, from, fromStep, rows, columns);
         tile(panel, b, k, spare, NR * 4, spare, NR * 4);
         edgeEnd(spare, row, ldc, rows, columns);
       }
