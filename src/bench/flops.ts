@@ -32,7 +32,7 @@ export function crossBlockFlops(width: number, tokens: number, context: number):
 }
 
 const costs = (config: HicmaeConfig, { videoTokens, audioTokens }: Shape) =>
-  finetuneMultiplyAdds(config, { video: videoTokens, audio: audioTokens });
+  finetuneMultiplyAdds(config, 1, { video: videoTokens, audio: audioTokens });
 
 /** One forward pass. */
 export function forwardFlops(config: HicmaeConfig, shape: Shape): number {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { luma, normalizeFrames, resizeBilinear } from './frames.ts';
+import { luma, mirrorFrames, normalizeFrames, resizeBilinear } from './frames.ts';
 import { audioSampleRange, testViews, trainingEndRange, trainingSpan } from './sampling.ts';
 
 describe('frames', () => {
@@ -27,7 +27,17 @@ describe('frames', () => {
     expect(gray[2]).toBeCloseTo((y - 0.406) / 0.225, 6);
   });
 
+  test('mirroring turns every line of pixels around, and twice is as before', () => {
+    // Two frames of 2 x 3 pixels; a value tells its frame, line, pixel and channel.
+    const frames = Float32Array.from({ length: 2 * 2 * 3 * 3 }, (_, at) => at);
+    const mirrored = mirrorFrames(frames, 3);
+    expect([...mirrored.subarray(0, 9)]).toEqual([6, 7, 8, 3, 4, 5, 0, 1, 2]);
+    expect([...mirrored.subarray(27)]).toEqual([33, 34, 35, 30, 31, 32, 27, 28, 29]);
+    expect(mirrorFrames(mirrored, 3)).toEqual(frames);
+  });
+
   test('refuses bytes that are no RGB picture', () => {
+    expect(() => mirrorFrames(new Float32Array(12), 3)).toThrow('internal:');
     expect(() => resizeBilinear(new Uint8Array(10), 2, 2, 4, 4)).toThrow('internal:');
     expect(() => normalizeFrames(new Uint8Array(4))).toThrow('internal:');
   });

@@ -171,6 +171,25 @@ export function normalizeFrames(
 }
 
 /**
+ * The mirror image of every frame.
+ * @param frames three values a pixel; shape [..., widthPx, 3]
+ */
+export function mirrorFrames(frames: Float32Array, widthPx: number): Float32Array {
+  const line = widthPx * 3;
+  assert(
+    frames.length % line === 0,
+    `${String(frames.length)} values are no lines of ${String(widthPx)} pixels`,
+  );
+  const mirrored = new Float32Array(frames.length);
+  for (let begin = 0; begin < frames.length; begin += line) {
+    for (let x = 0; x < line; x += 3) {
+      mirrored.set(frames.subarray(begin + x, begin + x + 3), begin + line - 3 - x);
+    }
+  }
+  return mirrored;
+}
+
+/**
  * Brings values to mean 0 and standard deviation 1, in place.
  * @param values luma, 0..255; one gray level is added to the deviation, so that a flat picture stays flat
  */

@@ -28,6 +28,8 @@ export interface ClipSpec {
    * `silence`, the recording in the middle of silence, which is what a live clip of the same would be.
    */
   readonly shortSound: 'official' | 'silence';
+  /** Whether a face is read a second time, mirrored; the mean of both probabilities counts. */
+  readonly mirrorView: boolean;
 }
 
 /** The official HiCMAE clip: 16 frames, 4 of 25 fps apart; 2.56 s of 16 kHz sound. */
@@ -41,6 +43,7 @@ export const officialClipSpec: ClipSpec = {
   bandLimitHz: null,
   speechLevelDb: null,
   shortSound: 'official',
+  mirrorView: false,
 };
 
 /** One clip. An absent modality is null: no face was seen, or no voice was heard. At least one is present. */

@@ -1,11 +1,13 @@
 import { dispose, memory } from '@tensorflow/tfjs-core';
 import { beforeAll, expect, it } from 'vitest';
 import { random } from '../base/random.ts';
+import { officialClipSpec } from '../clip/spec.ts';
 import { sizes } from '../model/config.ts';
 import { patchLength, tokenCount } from '../model/embed.ts';
 import { initParams } from '../model/params.ts';
 import type { Modality } from '../model/params.ts';
 import { predict } from '../model/predict.ts';
+import type { ClipPatches } from '../model/predict.ts';
 import { constantCount } from '../ops/constant.ts';
 import { startWebgpuBackend } from '../ops/webgpu/backend.ts';
 import { compileModel } from './compile.ts';
@@ -28,7 +30,10 @@ it('readings compile nothing that was compiled ahead, and are right', async () =
   };
   try {
     const before = memory().numTensors;
-    await compileModel({ config, missingModalities: true }, true);
+    await compileModel(
+      { config, clip: { ...officialClipSpec, mirrorView: true }, missingModalities: true },
+      true,
+    );
     expect(memory().numTensors - constantCount()).toBe(before);
     const params = initParams(config, random(2), 'xavier');
     const draw = random(3);
@@ -37,8 +42,10 @@ it('readings compile nothing that was compiled ahead, and are right', async () =
         draw.normal(),
       );
     const clip = { video: patches('video'), audio: patches('audio') };
-    for (const given of [clip, { ...clip, audio: null }, { ...clip, video: null }]) {
-      const [row] = await predict(params, config, [given]);
+    const mirrored = { ...clip, video: patches('video') };
+    const alone = (face: typeof clip): ClipPatches => ({ ...face, audio: null });
+    for (const given of [[clip, mirrored], [alone(clip), alone(mirrored)], [{ ...clip, video: null }]]) {
+      const [row] = await predict(params, config, given);
       expect(row!.reduce((sum, p) => sum + p, 0)).toBeCloseTo(1, 5);
     }
     expect(compiled).toBe(0);

@@ -14,7 +14,7 @@ import type { Manifest } from '../weights/manifest.ts';
  * @param always also where it does not pay (for tests)
  */
 export async function compileModel(
-  { config, missingModalities }: Pick<Manifest, 'config' | 'missingModalities'>,
+  { config, clip, missingModalities }: Pick<Manifest, 'config' | 'clip' | 'missingModalities'>,
   always = false,
 ): Promise<void> {
   if (getBackend() !== 'webgpu') return;
@@ -25,10 +25,11 @@ export async function compileModel(
       const params = Object.fromEntries(
         parameterShapes(config).map(({ name, shape }) => [name, blankTensor(shape)]),
       );
-      const batch = (modality: Modality): PatchBatch => ({
-        patches: blankTensor([1, tokenCount(config, modality), patchLength(config, modality)]) as Tensor3D,
-        positions: null,
-      });
+      const batch = (modality: Modality): PatchBatch => {
+        const views = modality === 'video' && clip.mirrorView ? 2 : 1;
+        const shape = [views, tokenCount(config, modality), patchLength(config, modality)];
+        return { patches: blankTensor(shape) as Tensor3D, positions: null };
+      };
       for (const [video, audio] of presences(missingModalities)) {
         softmax(
           forwardClassify(params, config, video ? batch('video') : null, audio ? batch('audio') : null),

@@ -2,6 +2,7 @@ import '@tensorflow/tfjs-backend-cpu';
 import { memory, setBackend } from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { random } from '../base/random.ts';
+import { mirrorFrames } from '../clip/frames.ts';
 import { officialClipSpec } from '../clip/spec.ts';
 import type { ClipSpec } from '../clip/spec.ts';
 import { sizes } from '../model/config.ts';
@@ -97,6 +98,30 @@ describe('a loaded model', () => {
     }
     expect(summarize(calibrated.manifest).uncertainBelow).toBe(0.4);
     expect(summarize(loaded.manifest).uncertainBelow).toBe(0);
+  });
+
+  test('with the mirror view, probabilities are the mean of the face as seen and mirrored', async () => {
+    const twice = weights({ clip: { mirrorView: true } });
+    const bytes = mirrorFrames(Float32Array.from(frames), 32);
+    const mirrored = { ...clip, frames: Uint8ClampedArray.from(bytes) };
+    for (const part of [{}, { samples: null }]) {
+      const [seen, turned] = [
+        await read(weights(), { ...clip, ...part }),
+        await read(weights(), { ...mirrored, ...part }),
+      ];
+      expect(turned).not.toEqual(seen);
+      const both = await read(twice, { ...clip, ...part });
+      both.forEach((p, c) => {
+        expect(p).toBeCloseTo((seen[c]! + turned[c]!) / 2, 5);
+      });
+    }
+    const voice = { ...clip, frames: null };
+    expect(await read(twice, voice)).toEqual(await read(weights(), voice));
+    const model = createModel(twice);
+    const before = ownTensors();
+    await readClip(model, clip);
+    expect(ownTensors()).toBe(before);
+    disposeModel(model);
   });
 
   test('of a longer sound the newest part counts', async () => {

@@ -3,9 +3,9 @@ import { tensor } from '@tensorflow/tfjs-core';
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { assert } from '../base/assert.ts';
 import { Problem } from '../base/errors.ts';
-import { normalizeFrames } from '../clip/frames.ts';
+import { mirrorFrames, normalizeFrames } from '../clip/frames.ts';
 import { logMel } from '../clip/log-mel.ts';
-import type { Clip } from '../clip/spec.ts';
+import type { Clip, ClipSpec } from '../clip/spec.ts';
 import { audioPatches, videoPatches } from '../model/embed.ts';
 import { predict } from '../model/predict.ts';
 import { kindOf, temperatureFor } from '../weights/calibration.ts';
@@ -48,7 +48,8 @@ export function summarize({ name, labels, clip, missingModalities, calibration }
 }
 
 /**
- * Reads one clip; the probabilities are calibrated if the manifest tells how.
+ * Reads one clip; the probabilities are calibrated if the manifest tells how, and the mean of two views if it wants the
+ * mirror view.
  * @throws Problem `model-invalid` when the clip lacks a modality that this model cannot do without
  */
 export async function readClip({ manifest, params }: LoadedModel, clip: Clip): Promise<Prediction> {
@@ -67,7 +68,7 @@ export async function readClip({ manifest, params }: LoadedModel, clip: Clip): P
     frames === null || frames.length === size,
     `the clip's frames have ${String(frames?.length)} bytes, wanted ${String(size)}`,
   );
-  const video = frames && videoPatches(normalizeFrames(frames, spec.color), config);
+  const faces = frames ? faceViews(normalizeFrames(frames, spec.color), spec) : [null];
   const audio =
     samples &&
     audioPatches(
@@ -80,14 +81,25 @@ export async function readClip({ manifest, params }: LoadedModel, clip: Clip): P
     );
   const modalities = { face: frames !== null, voice: samples !== null };
   const temperature = temperatureFor(manifest.calibration, kindOf(modalities));
-  const [probabilities] = await predict(params, config, [{ video, audio }], temperature);
-  assert(probabilities !== undefined, 'the model answered nothing');
+  const views = faces.map((face) => ({ video: face && videoPatches(face, config), audio }));
+  const probabilities = meanOf(await predict(params, config, views, temperature));
   assert(probabilities.every(Number.isFinite), 'the model computed values that are no numbers');
   return {
     probabilities,
     modalities,
     inferenceMs: performance.now() - startedMs,
   };
+}
+
+/** A face's normalized frames as they are read: once, or mirrored too. */
+function faceViews(frames: Float32Array, { mirrorView, cropPx }: ClipSpec): Float32Array[] {
+  return mirrorView ? [frames, mirrorFrames(frames, cropPx)] : [frames];
+}
+
+/** @param rows equally long, at least one */
+function meanOf(rows: readonly Float32Array[]): Float32Array {
+  assert(rows[0] !== undefined, 'the model answered nothing');
+  return rows[0].map((_, i) => rows.reduce((sum, row) => sum + row[i]!, 0) / rows.length);
 }
 
 /** The newest part of a sound that is longer than the model's clip. */

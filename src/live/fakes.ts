@@ -17,6 +17,7 @@ const spec: ClipSpec = {
   bandLimitHz: null,
   speechLevelDb: null,
   shortSound: 'official',
+  mirrorView: false,
 };
 
 /** A promise and the ways to settle it. */

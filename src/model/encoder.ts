@@ -3,6 +3,7 @@ import { stack, tidy } from '@tensorflow/tfjs-core';
 import type { Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
 import { defined } from '../base/assert.ts';
 import { tokenMean, weightedLayers } from '../ops/combine.ts';
+import { selectClips } from '../ops/gather.ts';
 import { layerNorm } from '../ops/layer-norm.ts';
 import type { EncoderConfig, HicmaeConfig } from './config.ts';
 import { embedPatches } from './embed.ts';
@@ -90,4 +91,9 @@ export function encodeLevels(
     options.trace?.(prefix, defined(outputs.at(-1), 'output'));
     return outputs;
   });
+}
+
+/** Clips of an encoded batch in a given order, repeats allowed. @param indices clip numbers, 0..B-1 */
+export function selectEncoded({ utterance, tokens }: Encoded, indices: readonly number[]): Encoded {
+  return { utterance: selectClips(utterance, indices), tokens: selectClips(tokens, indices) };
 }

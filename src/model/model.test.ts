@@ -202,6 +202,23 @@ describe('predict', () => {
     expect(memory().numTensors).toBe(before);
   });
 
+  it('encodes once what views of one clip share, and answers as if apart', async () => {
+    const other = { ...clip, video: patchValues('video', 3) };
+    const apart = await predict(params, config, [clip, { ...other, audio: other.audio.slice() }]);
+    const together = await predict(params, config, [clip, other]);
+    together.forEach((row, i) => {
+      row.forEach((p, c) => {
+        expect(p).toBeCloseTo(apart[i]![c]!, 6);
+      });
+    });
+    let encoded = 0;
+    const trace = (name: string): void => void (encoded += name === 'audio_feature' ? 1 : 0);
+    const [video, audio] = [batch('video', [2, 3]), batch('audio', [1])];
+    tidy(() => forwardClassify(params, config, video, audio, { trace }));
+    expect(encoded).toBe(1);
+    dispose([video.patches, audio.patches]);
+  });
+
   it('refuses clips with different modalities in one batch', async () => {
     await expect(predict(params, config, [clip, { ...clip, audio: null }])).rejects.toThrow(
       'internal: predict: audio in 1 of 2',

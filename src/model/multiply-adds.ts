@@ -44,18 +44,23 @@ export interface FinetuneCosts {
   readonly total: number;
 }
 
-/** The fine-tuning model's forward pass. @param tokens of each modality that pass through it; default: all */
+/**
+ * The fine-tuning model's forward pass.
+ * @param faceViews how often the face is read: the voice is encoded once all the same
+ * @param tokens of each modality that pass through it; default: all
+ */
 export function finetuneMultiplyAdds(
   config: HicmaeConfig,
+  faceViews = 1,
   tokens: Counts = { video: tokenCount(config, 'video'), audio: tokenCount(config, 'audio') },
 ): FinetuneCosts {
   const parts = {
-    videoPatches: embeddingCost(config, 'video', tokens.video),
+    videoPatches: faceViews * embeddingCost(config, 'video', tokens.video),
     audioPatches: embeddingCost(config, 'audio', tokens.audio),
-    videoEncoder: encoderCost(config, tokens.video),
+    videoEncoder: faceViews * encoderCost(config, tokens.video),
     audioEncoder: encoderCost(config, tokens.audio),
-    fusion: fusionCost(config, tokens),
-    head: 4 * config.width * config.classCount,
+    fusion: faceViews * fusionCost(config, tokens),
+    head: faceViews * 4 * config.width * config.classCount,
   };
   return { ...parts, total: sumOf(parts) };
 }

@@ -7,7 +7,10 @@ import { forwardClassify } from './hicmae.ts';
 import type { PatchBatch } from './hicmae.ts';
 import type { Modality, Params } from './params.ts';
 
-/** One clip as patches of all its tokens; null is absent, and one of the two is present. */
+/**
+ * One clip as patches of all its tokens; null is absent, and one of the two is present. Views of one clip share the array of
+ * what they have in common, which is then encoded once.
+ */
 export interface ClipPatches {
   /** [Nv, P], of videoPatches. */
   readonly video: Float32Array | null;
@@ -37,9 +40,11 @@ export async function predict(
   });
   try {
     const values = await probabilities.data<'float32'>();
-    return clips.map((_, b) =>
-      Float32Array.from(values.slice(b * config.classCount, (b + 1) * config.classCount)),
-    );
+    // Clips that share everything are one clip.
+    return clips.map((_, b) => {
+      const from = (b * config.classCount) % values.length;
+      return Float32Array.from(values.subarray(from, from + config.classCount));
+    });
   } finally {
     probabilities.dispose();
   }
@@ -54,10 +59,12 @@ function batchOf(modality: Modality, config: HicmaeConfig, clips: readonly ClipP
     present.length === clips.length && present.every((values) => values.length === tokens * length),
     `predict: ${modality} in ${String(present.length)} of ${String(clips.length)} clips, wanted [${String(tokens)}, ${String(length)}] in each`,
   );
-  let all = defined(present[0], modality);
-  if (clips.length > 1) {
-    all = new Float32Array(clips.length * tokens * length);
-    for (const [b, values] of present.entries()) all.set(values, b * tokens * length);
+  const first = defined(present[0], modality);
+  const different = present.every((values) => values === first) ? [first] : present;
+  let all = first;
+  if (different.length > 1) {
+    all = new Float32Array(different.length * tokens * length);
+    for (const [b, values] of different.entries()) all.set(values, b * tokens * length);
   }
-  return { patches: tensor3d(all, [clips.length, tokens, length]), positions: null };
+  return { patches: tensor3d(all, [different.length, tokens, length]), positions: null };
 }

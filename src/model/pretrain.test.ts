@@ -308,6 +308,12 @@ describe('multiply-adds', () => {
     expect(own.patches / official.patches).toBeCloseTo(0.1, 2);
     expect(own.total - own.patches).toBe(official.total - official.patches);
     const finetune = { ...sizes.base, classCount: 6 };
-    expect(finetuneMultiplyAdds(finetune, visible).videoPatches).toBe(80 * patchLength(base, 'video') * 512);
+    expect(finetuneMultiplyAdds(finetune, 1, visible).videoPatches).toBe(
+      80 * patchLength(base, 'video') * 512,
+    );
+    // A second view of the face leaves the voice's cost as it is.
+    const [once, twice] = [finetuneMultiplyAdds(finetune), finetuneMultiplyAdds(finetune, 2)];
+    expect(twice.audioEncoder).toBe(once.audioEncoder);
+    expect(twice.total - once.total).toBe(once.total - once.audioPatches - once.audioEncoder);
   });
 });

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { dispose } from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { random } from '../base/random.ts';
+import { mirrorFrames } from '../clip/frames.ts';
 import { officialClipSpec } from '../clip/spec.ts';
 import { sizes } from '../model/config.ts';
 import { audioPatches, videoPatches } from '../model/embed.ts';
@@ -84,64 +85,72 @@ const withoutPictures = (page: string): string => page.replace(/base64,[^"]*/g, 
 const classes = async (more: Partial<EvaluateOptions>): Promise<ClassEvaluation> =>
   (await evaluate(options(more), silent)) as ClassEvaluation;
 
-it('averages the probabilities of the official views', async () => {
-  const { manifest, flat } = await readModel(model);
-  const { config, clip } = manifest;
-  const shards = {
-    data: [data],
-    modality: 'both',
-    frameStep: 4,
-    rollSeed: null,
-  } as const;
-  const reader = { config, clip, params: flat, backend: 'wasm', threads: 1 } as const;
-  const everything = { split: null, folds: null, data: null };
-  const scored = await scoreShards(shards, everything, manifest, reader, silent);
-  const { rows } = await scored.predict();
-  expect(rows).toHaveLength(23);
-  await startBackend();
-  const params = tensorsOf(flat, slotsOf(parameterShapes(config)).slots);
-  const set = await openSamples([data]);
-  for (const i of [0, 5, 16, 20]) {
-    const views = await testViews(set, i, {
-      config,
-      color: clip.color,
-      bandLimitHz: null,
+it.each([false, true])(
+  'averages the probabilities of the official views; mirror view: %s',
+  async (mirrorView) => {
+    const { manifest, flat } = await readModel(model);
+    const { config } = manifest;
+    const clip = { ...manifest.clip, mirrorView };
+    const shards = {
+      data: [data],
+      modality: 'both',
       frameStep: 4,
-      shortSound: clip.shortSound,
-      augment: 'none',
-      roll: false,
-    });
-    const alone: number[][] = [];
-    for (const { frames, mel } of views) {
-      const patches = {
-        video: frames && videoPatches(frames, config),
-        audio: mel && audioPatches(mel, config),
-      };
-      const [row] = await predict(params, config, [patches]);
-      alone.push([...row!]);
+      rollSeed: null,
+    } as const;
+    const reader = { config, clip, params: flat, backend: 'wasm', threads: 1 } as const;
+    const everything = { split: null, folds: null, data: null };
+    const scored = await scoreShards(shards, everything, manifest, reader, silent);
+    const { rows } = await scored.predict();
+    expect(rows).toHaveLength(23);
+    await startBackend();
+    const params = tensorsOf(flat, slotsOf(parameterShapes(config)).slots);
+    const set = await openSamples([data]);
+    for (const i of [0, 5, 16, 20]) {
+      const views = await testViews(set, i, {
+        config,
+        color: clip.color,
+        bandLimitHz: null,
+        frameStep: 4,
+        shortSound: clip.shortSound,
+        augment: 'none',
+        roll: false,
+      });
+      const alone: number[][] = [];
+      for (const { frames, mel } of views) {
+        const faces = frames && mirrorView ? [frames, mirrorFrames(frames, config.video.cropPx)] : [frames];
+        for (const face of faces) {
+          const patches = {
+            video: face && videoPatches(face, config),
+            audio: mel && audioPatches(mel, config),
+          };
+          const [row] = await predict(params, config, [patches]);
+          alone.push([...row!]);
+        }
+      }
+      meanOfRows(alone).forEach((p, c) => {
+        expect(rows[i]![c]).toBeCloseTo(p, 5);
+      });
     }
-    meanOfRows(alone).forEach((p, c) => {
-      expect(rows[i]![c]).toBeCloseTo(p, 5);
-    });
-  }
-  const picture = await scored.picture(0);
-  expect(picture.face?.sidePx).toBe(32);
-  expect(picture.mel?.data).toHaveLength(picture.mel!.frames * picture.mel!.bins);
-  await set.close();
-  await scored.close();
-  dispose(params);
+    const picture = await scored.picture(0);
+    expect(picture.face?.sidePx).toBe(32);
+    expect(picture.mel?.data).toHaveLength(picture.mel!.frames * picture.mel!.bins);
+    await set.close();
+    await scored.close();
+    dispose(params);
 
-  // Gains of sound move the probabilities.
-  const other = { ...shards, modality: 'voice', rollSeed: 2 } as const;
-  const loud = await scoreShards(other, everything, manifest, reader, silent);
-  const again = await loud.predict();
-  expect(loud.context.dropped).toEqual({ 'no voice': 3 });
-  expect(again.rows).toHaveLength(20);
-  const quiet = await scoreShards({ ...other, rollSeed: null }, everything, manifest, reader, silent);
-  const soft = await quiet.predict();
-  expect(soft.rows[19]).toEqual(rows[22]);
-  expect(again.rows[19]).not.toEqual(rows[22]);
-}, 60_000);
+    // Gains of sound move the probabilities.
+    const other = { ...shards, modality: 'voice', rollSeed: 2 } as const;
+    const loud = await scoreShards(other, everything, manifest, reader, silent);
+    const again = await loud.predict();
+    expect(loud.context.dropped).toEqual({ 'no voice': 3 });
+    expect(again.rows).toHaveLength(20);
+    const quiet = await scoreShards({ ...other, rollSeed: null }, everything, manifest, reader, silent);
+    const soft = await quiet.predict();
+    expect(soft.rows[19]).toEqual(rows[22]);
+    expect(again.rows[19]).not.toEqual(rows[22]);
+  },
+  60_000,
+);
 
 it('scores what was asked for and says what it left out', async () => {
   const all = await classes({});

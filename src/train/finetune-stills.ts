@@ -42,6 +42,7 @@ export interface StillsOptions extends StillsRunOptions {
   readonly balance: number;
   readonly keepFaces: number;
   readonly keepVoices: number;
+  readonly blendVoices: number;
   readonly layerDecay: number;
   readonly dropPath: number;
   readonly smoothing: number;
@@ -158,6 +159,7 @@ export async function finetuneStills(
           balance: options.balance,
           keepFaces: options.keepFaces,
           keepVoices: options.keepVoices,
+          blendVoices: options.blendVoices,
           dropPath: options.dropPath,
           pairsOnly,
           smoothing: options.smoothing,
@@ -225,6 +227,12 @@ export function finetuneStillsCommand(say: (line: string) => void): Command {
       "share of a voice's patches kept in training, 0..1",
       number(0.05, 1),
       0.4,
+    )
+    .option(
+      '--blend-voices <share>',
+      'share of the voices read alone that are blended with another, labels too (mixup), 0..1',
+      number(0, 1),
+      0,
     )
     .option(
       '--layer-decay <factor>',

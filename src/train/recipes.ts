@@ -27,6 +27,7 @@ const mixture = {
   pairs: 16,
   balance: 0.3,
   keepFaces: 0.75,
+  blendVoices: 0,
   layerDecay: 1,
   smoothing: 0.1,
 } as const;

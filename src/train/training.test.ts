@@ -4,8 +4,15 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
+import { dispose } from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { defined } from '../base/assert.ts';
 import { random } from '../base/random.ts';
+import { mirrorFrames, normalizeFrames } from '../clip/frames.ts';
+import { videoPatches } from '../model/embed.ts';
+import { parameterShapes } from '../model/params.ts';
+import { predict } from '../model/predict.ts';
+import { startBackend } from './backend.ts';
 import { readCheckpoint } from './run/checkpoint.ts';
 import { findChromium } from './page/chromium.ts';
 import { evaluate, pairByLabel } from './evaluate.ts';
@@ -18,6 +25,9 @@ import { readNpyBytes } from './npy.ts';
 import { recipes } from './recipes.ts';
 import type { Recipe } from './recipes.ts';
 import { reproduce } from './reproduce.ts';
+import { slotsOf, tensorsOf } from './run/flat-params.ts';
+import { scoreMemory } from './scores/evaluate-memory.ts';
+import { readModel } from './weights/model-folder.ts';
 import { chooseTrainBackend } from './webgpu.ts';
 import { readWeights } from './weights/read-weights.ts';
 
@@ -85,6 +95,7 @@ const base: Omit<StillsOptions, 'out' | 'resume'> = {
   balance: 0.75,
   keepFaces: 1,
   keepVoices: 0.75,
+  blendVoices: 0,
   lr: 2e-3,
   warmup: 2,
   weightDecay: 0.05,
@@ -211,6 +222,56 @@ test('an exported run is scored on faces, voices and pairs', async () => {
   const onPairs = await evaluate({ ...common, voices, faces, pairs: true }, silent);
   expect(onPairs.n).toBe(8);
   expect(onPairs.dropped['voices: no face with their label']).toBe(4);
+});
+
+test('a still is scored as a clip of it is read: as seen and mirrored', async () => {
+  const folder = join(root, 'models', 'tone');
+  const { manifest, flat } = await readModel(folder);
+  const { config, clip } = manifest;
+  expect(clip.mirrorView).toBe(true);
+  const wish = { faces, pairs: false, seed: 1, align: 'as-is' } as const;
+  const reader = { config, clip, params: flat, backend: 'wasm', threads: 1 } as const;
+  const scored = await scoreMemory(
+    wish,
+    { split: 'valid', folds: null, data: null },
+    { folder, manifest },
+    reader,
+    silent,
+  );
+  const { rows } = await scored.predict();
+  await startBackend();
+  const params = tensorsOf(flat, slotsOf(parameterShapes(config)).slots);
+  for (const i of [0, rows.length - 1]) {
+    const { data } = defined((await scored.picture(i)).face, 'face');
+    const bytes = new Uint8ClampedArray(data.length * clip.frameCount);
+    for (let t = 0; t < clip.frameCount; t++) bytes.set(data, t * data.length);
+    const seen = normalizeFrames(bytes, clip.color);
+    const views = [seen, mirrorFrames(seen, clip.cropPx)].map((frames) => ({
+      video: videoPatches(frames, config),
+      audio: null,
+    }));
+    const [one, other] = await predict(params, config, views);
+    expect(one).not.toEqual(other);
+    rows[i]!.forEach((p, c) => {
+      expect(p).toBeCloseTo((one![c]! + other![c]!) / 2, 4);
+    });
+  }
+  dispose(params);
+});
+
+test('blending changes the voices read alone, and only those', async () => {
+  const losses = async (blendVoices: number, pairs: number): Promise<LogLine> => {
+    const out = join(root, `blend-${String(blendVoices)}-${String(pairs)}`);
+    await finetuneStills({ ...base, steps: 1, threads: 1, blendVoices, pairs, out, resume: false }, silent);
+    const lines = readFileSync(join(out, 'log.jsonl'), 'utf8').trim().split('\n');
+    return lines.map((line) => JSON.parse(line) as LogLine).find(({ event }) => event === 'step')!;
+  };
+  const [plain, allPairs] = [await losses(0, 4), await losses(1, 4)];
+  // The voices of pairs keep their label.
+  expect(allPairs.voice).toBe(plain.voice);
+  expect(allPairs.pair).toBe(plain.pair);
+  const [alone, blended] = [await losses(0, 0), await losses(1, 0)];
+  expect(blended.voice).not.toBe(alone.voice);
 });
 
 test('wrong wishes and damaged files are explained', async () => {

@@ -141,6 +141,8 @@ function parseClip(value: unknown, config: HicmaeConfig): ClipSpec {
     speechLevelDb: level(fields['speechLevelDb'], 'clip.speechLevelDb'),
     // Manifests before there was a choice are of models trained so.
     shortSound: oneOf(fields['shortSound'] ?? 'silence', 'clip.shortSound', ['official', 'silence']),
+    // Manifests before there was a choice are of models that are read once.
+    mirrorView: flag(fields['mirrorView'] ?? false, 'clip.mirrorView'),
   };
   const same = (key: 'frameCount' | 'cropPx'): void => {
     if (clip[key] !== config.video[key])

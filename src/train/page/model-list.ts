@@ -26,14 +26,17 @@ export function listModels(models: string): readonly ModelListEntry[] {
   const entries = readdirSync(models).flatMap((folder): readonly ModelListEntry[] => {
     const path = join(models, folder, 'manifest.json');
     if (!existsSync(path)) return [];
-    const { name, config, outputs, files } = parseManifest(JSON.parse(readFileSync(path, 'utf8')), path);
+    const { name, config, clip, outputs, files } = parseManifest(
+      JSON.parse(readFileSync(path, 'utf8')),
+      path,
+    );
     if (config.headActivation !== 'none' || outputs === 'dimensions') return [];
     return [
       {
         name,
         folder: `${encodeURIComponent(folder)}/`,
         bytes: files.reduce((sum, { bytes }) => sum + bytes, 0),
-        multiplyAdds: finetuneMultiplyAdds(config).total,
+        multiplyAdds: finetuneMultiplyAdds(config, clip.mirrorView ? 2 : 1).total,
       },
     ];
   });

@@ -5,13 +5,13 @@ import type { Scalar, Tensor2D } from '@tensorflow/tfjs-core';
 import { classify } from '../../model/classifier.ts';
 import type { HicmaeConfig } from '../../model/config.ts';
 import { patchLength, tokenCount } from '../../model/embed.ts';
-import { encode } from '../../model/encoder.ts';
-import type { Encoded } from '../../model/encoder.ts';
-import { selectClips } from '../../ops/gather.ts';
+import { encode, selectEncoded } from '../../model/encoder.ts';
 import { smoothTargets, softTargetCrossEntropy, weightedSum } from '../../model/losses.ts';
 import { faceAugmentation, facePatcher } from '../stills/face-augment.ts';
 import type { FaceSet } from '../stills/faces.ts';
 import { predictor } from '../stills/predictor.ts';
+import { beta } from '../augment/draw.ts';
+import { officialMixing } from '../augment/mixup.ts';
 import type { Part, RunTask } from './run-task.ts';
 import { keepSome, sampler, streamOf } from './sampler.ts';
 import type { SamplerOptions } from './sampler.ts';
@@ -22,6 +22,8 @@ export interface StepOptions extends SamplerOptions {
   /** Share of a face's patches (one per place in the crop) and of a voice's patches that a step keeps, 0..1. */
   readonly keepFaces: number;
   readonly keepVoices: number;
+  /** Share of the voices read alone that are blended with another (mixup), 0..1. */
+  readonly blendVoices: number;
   readonly dropPath: number;
   /** Without the losses of faces alone and of voices alone, which are the modality dropout. */
   readonly pairsOnly: boolean;
@@ -43,6 +45,9 @@ export interface StillsTaskData {
 
 /** How often a still's tokens all come from one temporal slot. */
 const wholeSlotShare = 0.8;
+
+/** Beta(a, a) of a blended voice's own share, as the official mixup's. */
+const { mixupAlpha } = officialMixing;
 
 /** Weight of the pairs' loss: they are few, and at full weight their noise rules the encoders' gradients. */
 const pairWeight = 0.25;
@@ -88,6 +93,12 @@ export function stillsTask(data: StillsTaskData, threadCount: number): RunTask {
     };
     const faceLength = patchLength(config, 'video');
     const voiceLength = patchLength(config, 'audio');
+    // The voices of pairs keep their label.
+    const blends = Array.from(drawn.voices, (_, i) =>
+      options.blendVoices > 0 && i >= drawn.pairs && stream.uniform() < options.blendVoices
+        ? { other: stream.integer(voices!.count), own: beta(stream, mixupAlpha, mixupAlpha) }
+        : null,
+    );
     const facesKept = Math.max(1, Math.round(places * options.keepFaces));
     const voicesKept = Math.max(1, Math.round(voiceTokens * options.keepVoices));
     const faceBatch =
@@ -109,6 +120,7 @@ export function stillsTask(data: StillsTaskData, threadCount: number): RunTask {
             },
           )
         : null;
+    const otherPatches = new Float32Array(voicesKept * voiceLength);
     const voiceBatch =
       voices && drawn.voices.length > 0
         ? cut(
@@ -118,6 +130,11 @@ export function stillsTask(data: StillsTaskData, threadCount: number): RunTask {
             () => keepSome(voiceTokens, voicesKept, stream),
             (i, chosen, into, offset) => {
               voicesOf.fill(voices, drawn.voices[i]!, chosen, into, offset, stream, voiceAugmentation);
+              const blend = blends[i];
+              if (!blend) return;
+              voicesOf.fill(voices, blend.other, chosen, otherPatches, 0, stream, voiceAugmentation);
+              for (let k = 0; k < otherPatches.length; k++)
+                into[offset + k] = blend.own * into[offset + k]! + (1 - blend.own) * otherPatches[k]!;
             },
           )
         : null;
@@ -127,11 +144,18 @@ export function stillsTask(data: StillsTaskData, threadCount: number): RunTask {
       const weight = (drawn.faceWeights[i]! * drawn.faces.length) / totalWeight;
       return weight * faces!.targets[drawn.faces[i]! * classes + (at % classes)]!;
     });
-    const voiceTargets = smoothTargets(
-      Array.from(drawn.voices, (voice) => voices!.labels[voice]!),
-      classes,
-      options.smoothing,
-    );
+    const smoothed = (of: (voice: number, i: number) => number): Float32Array =>
+      smoothTargets(
+        Array.from(drawn.voices, (voice, i) => voices!.labels[of(voice, i)]!),
+        classes,
+        options.smoothing,
+      );
+    const voiceTargets = smoothed((voice) => voice);
+    const otherTargets = smoothed((voice, i) => blends[i]?.other ?? voice);
+    voiceTargets.forEach((own, at) => {
+      const share = blends[Math.floor(at / classes)]?.own ?? 1;
+      voiceTargets[at] = share * own + (1 - share) * otherTargets[at]!;
+    });
     const pairTargets = smoothTargets([...drawn.pairLabels], classes, options.smoothing);
     // Data outlives the backward pass, so it is made outside of it.
     const facePatches =
@@ -166,11 +190,8 @@ export function stillsTask(data: StillsTaskData, threadCount: number): RunTask {
           add('voice', classify(params, config, null, audio, training), voiceTargets, 1);
         if (video && audio && drawn.pairs > 0) {
           const first = Array.from({ length: drawn.pairs }, (_, i) => i);
-          const some = (encoded: Encoded): Encoded => ({
-            utterance: selectClips(encoded.utterance, first),
-            tokens: selectClips(encoded.tokens, first),
-          });
-          add('pair', classify(params, config, some(video), some(audio), training), pairTargets, pairWeight);
+          const [face, voice] = [selectEncoded(video, first), selectEncoded(audio, first)];
+          add('pair', classify(params, config, face, voice, training), pairTargets, pairWeight);
         }
         return weightedSum(parts);
       },
@@ -190,6 +211,7 @@ export function stillsTask(data: StillsTaskData, threadCount: number): RunTask {
         faces: faceItems ? items : null,
         voices: faceItems ? null : items,
         place: faceItems ? 0 : 0.5,
+        mirrored: false,
         faceTokens: 'slot',
       });
     },

@@ -42,6 +42,8 @@ const protocols = {
     'Synthetic pairs: each voice with a still face of the same label, drawn by the seed; no synchrony, no facial motion, two different people. Voices are read as when alone.',
 } as const;
 
+const mirrorProtocol = 'Faces are read mirrored too, as the model wants it: the mean of both counts.';
+
 /** A face of the voice's label for every voice, drawn by the seed; -1 where there is none. */
 export function pairByLabel(faces: FaceSet, voices: VoiceSet, seed: number): Int32Array {
   const stream = streamOf(seed, 0, 2);
@@ -223,6 +225,7 @@ export async function scoreMemory(
   const windowFrames = Math.min(soundFrames, reader.config.audio.frameCount);
   // Clips longer than a window are read a second time, at their end.
   const long = all.filter((i) => voices && voiceIds && voices.frames[voiceIds[i]!]! > windowFrames);
+  const mirrors = faces && model.manifest.clip.mirrorView ? [false, true] : [false];
   const speakers = options.voices === undefined ? [] : speakersOf(options.voices, clips);
   const split = selection.split ?? 'valid';
   const samples = all.map((i): ScoredSample => {
@@ -242,10 +245,10 @@ export async function scoreMemory(
         reader,
         { faces, voices },
         { faces: faceIds, voices: voiceIds },
-        [
-          { place: 0, which: all },
-          { place: 1, which: long },
-        ],
+        mirrors.flatMap((mirrored) => [
+          { place: 0, mirrored, which: all },
+          { place: 1, mirrored, which: long },
+        ]),
         progress('scored', say),
       );
       const kind = ({ faces: 'face', voices: 'voice', pairs: 'both' } as const)[task];
@@ -266,7 +269,11 @@ export async function scoreMemory(
       task,
       dropped,
       undetectedFaces: report?.undetected ?? null,
-      protocol: [protocols[task], voiceConditions[options.voiceNoise ?? 'as-is']]
+      protocol: [
+        protocols[task],
+        mirrors.length > 1 ? mirrorProtocol : '',
+        voiceConditions[options.voiceNoise ?? 'as-is'],
+      ]
         .filter((part) => part !== '')
         .join(' '),
       data: {

@@ -50,18 +50,19 @@ const sampleChunk = 8;
 
 /**
  * The head's outputs of faces and voices in memory; both: they are pairs.
- * @param passes where in its clip each voice's window begins (0 the start, 1 the end), and which of them are read so
+ * @param passes where in its clip each voice's window begins (0 the start, 1 the end), whether faces are seen mirrored, and
+ *   which items are read so
  */
 export async function readItems(
   reader: Reader,
   sets: { readonly faces: FaceSet | null; readonly voices: VoiceSet | null },
   ids: { readonly faces: Int32Array | null; readonly voices: Int32Array | null },
-  passes: readonly { readonly place: number; readonly which: readonly number[] }[],
+  passes: readonly (Pick<PredictItems, 'place' | 'mirrored'> & { readonly which: readonly number[] })[],
   onDone: OnDone,
 ): Promise<number[][][]> {
   const total = passes.reduce((sum, { which }) => sum + which.length, 0);
   const outputs: number[][][] = Array.from({ length: (ids.faces ?? ids.voices)?.length ?? 0 }, () => []);
-  const requests = passes.flatMap(({ place, which }) => {
+  const requests = passes.flatMap(({ place, mirrored, which }) => {
     const chunks = Array.from({ length: Math.ceil(which.length / itemChunk) }, (_, k) =>
       which.slice(k * itemChunk, (k + 1) * itemChunk),
     );
@@ -72,6 +73,7 @@ export async function readItems(
         faces: pick(ids.faces),
         voices: pick(ids.voices),
         place,
+        mirrored,
         faceTokens: 'clip',
       };
       return { chunk, request: { kind: 'items', items } as const };

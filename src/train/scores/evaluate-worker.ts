@@ -1,6 +1,7 @@
 // A thread that reads a model's outputs for `evaluate`: of faces and voices in memory, or of prepared samples.
 import { workerData } from 'node:worker_threads';
 import { dispose } from '@tensorflow/tfjs-core';
+import { mirrorFrames } from '../../clip/frames.ts';
 import type { ClipSpec } from '../../clip/spec.ts';
 import type { HicmaeConfig } from '../../model/config.ts';
 import { tokenCount } from '../../model/embed.ts';
@@ -111,6 +112,8 @@ async function readSamples(
     const stream = data.rollSeed === null ? null : streamOf(data.rollSeed, id, 3);
     for (const { frames, mel } of await testViews(set, id, options, stream)) {
       views.push({ sample: k, view: { frames, mel } });
+      if (frames && clip.mirrorView)
+        views.push({ sample: k, view: { frames: mirrorFrames(frames, config.video.cropPx), mel } });
     }
   }
   const outputs: number[][][] = ids.map(() => []);

@@ -43,6 +43,9 @@ const unchanged: FaceAugmentation = {
   cover: 0,
 };
 
+/** As in the page's second view. */
+export const mirrorImage: FaceAugmentation = { ...unchanged, flip: 1 };
+
 export const faceAugmentation: FaceAugmentation = {
   rotationDeg: 8,
   scale: 0.08,

@@ -6,7 +6,7 @@ import { patchLength, tokenCount } from '../../model/embed.ts';
 import { forwardClassify } from '../../model/hicmae.ts';
 import type { PatchBatch } from '../../model/hicmae.ts';
 import type { Params } from '../../model/params.ts';
-import { facePatcher } from './face-augment.ts';
+import { facePatcher, mirrorImage } from './face-augment.ts';
 import type { FaceSet } from './faces.ts';
 import { voicePatcher } from './voice-augment.ts';
 import type { VoiceSet } from './voices.ts';
@@ -17,6 +17,8 @@ export interface PredictItems {
   readonly voices: Int32Array | null;
   /** Where each voice's window begins, 0 the clip's start, 1 its end. */
   readonly place: number;
+  /** Whether the faces are seen mirrored. */
+  readonly mirrored: boolean;
   /** Tokens of a face: the whole clip of identical frames, as the page feeds it, or its first slot (quick). */
   readonly faceTokens: 'clip' | 'slot';
 }
@@ -33,7 +35,7 @@ export function predictor(
   const voicesOf = voicePatcher(config, bandLimitHz);
   const unused = random(0);
   const perFace = (config.video.cropPx / config.video.patchPx) ** 2;
-  return async (params, { faces: faceIds, voices: voiceIds, place, faceTokens }) => {
+  return async (params, { faces: faceIds, voices: voiceIds, place, mirrored, faceTokens }) => {
     const count = (faceIds ?? voiceIds)?.length ?? 0;
     if (count === 0) return [];
     const batch = (
@@ -58,7 +60,16 @@ export function predictor(
       const video =
         faceIds && faces
           ? batch(faceCount, faceLength, faceAll, (i, positions, into) => {
-              facesOf.fill(faces, faceIds[i]!, positions, into, i * faceCount * faceLength, unused, null);
+              const offset = i * faceCount * faceLength;
+              facesOf.fill(
+                faces,
+                faceIds[i]!,
+                positions,
+                into,
+                offset,
+                unused,
+                mirrored ? mirrorImage : null,
+              );
             })
           : null;
       const audio =
