@@ -4,7 +4,7 @@ import type { Clip, ClipSpec } from '../clip/spec.ts';
 import { createClipAssembler } from './clip-assembler.ts';
 import type { FaceObservation } from './face-protocol.ts';
 import { wholeSound } from './sound-ring.ts';
-import { speechLevelDb } from './voice.ts';
+import { speechLevelDb } from '../clip/voice.ts';
 
 const spec: ClipSpec = { ...officialClipSpec, cropPx: 1 };
 const center = { x: 0.5, y: 0.5 };

@@ -1,8 +1,8 @@
 // Cuts clips from the faces seen and the sound heard, on one clock. Pure.
 import type { Clip, ClipSpec } from '../clip/spec.ts';
+import { hasVoice, speechLevelDb } from '../clip/voice.ts';
 import type { FaceObservation } from './face-protocol.ts';
 import type { Sound } from './source.ts';
-import { hasVoice, speechLevelDb } from './voice.ts';
 
 /** Kept longer than a clip, as a clip may be cut late. */
 const keptMs = 5000;

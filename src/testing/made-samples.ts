@@ -12,13 +12,15 @@ export interface MadeSet {
   readonly cropPx?: number;
   readonly frameCount?: number;
   readonly corpus?: string;
+  /** What all sound is multiplied by; default 1. */
+  readonly soundGain?: number;
 }
 
 const labels = ['happy', 'sad'] as const;
 
 /** Writes the set into a folder of shards; labels alternate, folds are 1 and 2, valence follows the label. */
 export async function writeMadeSamples(folder: string, made: MadeSet): Promise<void> {
-  const { cropPx = 32, frameCount = 30, corpus = 'made' } = made;
+  const { cropPx = 32, frameCount = 30, corpus = 'made', soundGain = 1 } = made;
   const stream = random(5);
   const writer = openShardWriter(folder, 'shard');
   const kinds = [
@@ -43,7 +45,7 @@ export async function writeMadeSamples(folder: string, made: MadeSet): Promise<v
     const tone = label === 'happy' ? 0.2 : 0.05;
     const sound = Float32Array.from(
       { length: sampleCount },
-      (_, n) => 0.3 * Math.sin(n * tone) + 0.05 * (stream.uniform() - 0.5),
+      (_, n) => soundGain * (0.3 * Math.sin(n * tone) + 0.05 * (stream.uniform() - 0.5)),
     );
     const meta: SampleMeta = {
       key: `${kind}-${String(i)}`,

@@ -68,7 +68,13 @@ function openings(
       : (['both'] as const);
     return modalities.map(
       (modality) => () =>
-        scoreShards({ data, modality, frameStep: null, rollSeed: null }, selection, manifest, reader, say),
+        scoreShards(
+          { data, modality, frameStep: null, rollSeed: null, leveling: 'usual' },
+          selection,
+          manifest,
+          reader,
+          say,
+        ),
     );
   }
   const { seed, align } = options;

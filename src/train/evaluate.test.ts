@@ -26,7 +26,10 @@ import { meanOfRows } from './scores/metrics.ts';
 import { readModel } from './weights/model-folder.ts';
 import { parseLog, sparkline, thin } from './run/run-curves.ts';
 import { parseSelection } from './scores/scored.ts';
+import type { SampleMeta } from './sample.ts';
 import { openSamples } from './shards/read.ts';
+import { openShardWriter } from './shards/write.ts';
+import type { VoiceLeveling } from './stills/voice-level.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'evaluate-'));
 const data = join(root, 'data');
@@ -96,6 +99,7 @@ it.each([false, true])(
       modality: 'both',
       frameStep: 4,
       rollSeed: null,
+      leveling: 'usual',
     } as const;
     const reader = { config, clip, params: flat, backend: 'wasm', threads: 1 } as const;
     const everything = { split: null, folds: null, data: null };
@@ -151,6 +155,64 @@ it.each([false, true])(
   },
   60_000,
 );
+
+/** Voices alone, three for each of two speakers, of which the second is recorded softer. */
+function writeVoices(folder: string, gains: readonly [number, number]): void {
+  const writer = openShardWriter(folder, 'shard');
+  const none = { votes: null, dimensions: null, fold: null, split: null, groups: {} };
+  for (let i = 0; i < 6; i++) {
+    const stream = random(i);
+    const gain = gains[i % 2]! * [0.5, 1, 2][i >> 1]!;
+    // Syllables and pauses, as the level of speech is found by them.
+    const sound = Float32Array.from(
+      { length: 32_000 },
+      (_, n) => gain * (n % 6400 < 3200 ? 0.05 : 0.0005) * stream.normal(),
+    );
+    const meta: SampleMeta = {
+      ...{ key: `v${String(i)}`, corpus: 'made', source: `v${String(i)}.wav`, label: 'sad', ...none },
+      ...{ identity: `person-${String(i % 2)}`, frameCount: 0, frameRateHz: 0, cropPx: 0, foundCount: 0 },
+      sampleCount: sound.length,
+    };
+    writer.add({ meta, frames: [], frameFormat: 'png', sound });
+  }
+  writer.finish();
+}
+
+it('levels voices for a model that names a speech level, so that a gain of the recording changes nothing', async () => {
+  const { manifest, flat } = await readModel(model);
+  const clip = { ...manifest.clip, speechLevelDb: -31 };
+  const reader = { config: manifest.config, clip, params: flat, backend: 'wasm', threads: 1 } as const;
+  writeVoices(join(root, 'loud'), [1, 1]);
+  writeVoices(join(root, 'soft'), [1, 0.1]);
+  const rowsOf = async (
+    name: string,
+    leveling: VoiceLeveling,
+  ): Promise<{ rows: readonly (readonly number[])[]; protocol: string }> => {
+    const shards = {
+      data: [join(root, name)],
+      modality: 'voice',
+      frameStep: null,
+      rollSeed: null,
+      leveling,
+    } as const;
+    const everything = { split: null, folds: null, data: null };
+    const scored = await scoreShards(shards, everything, { ...manifest, clip }, reader, silent);
+    const { rows } = await scored.predict();
+    await scored.close();
+    return { rows, protocol: scored.context.protocol };
+  };
+  const far = (a: readonly (readonly number[])[], b: readonly (readonly number[])[]): number =>
+    Math.max(...a.flatMap((row, i) => row.map((p, c) => Math.abs(p - b[i]![c]!))));
+  const [loud, soft] = [await rowsOf('loud', 'usual'), await rowsOf('soft', 'usual')];
+  expect(loud.protocol).toContain("Each speaker's usual level");
+  expect(far(loud.rows, soft.rows)).toBeLessThan(1e-3);
+  const recorded = [await rowsOf('loud', 'as-is'), await rowsOf('soft', 'as-is')] as const;
+  const unleveled = far(recorded[0].rows, recorded[1].rows);
+  expect(unleveled).toBeGreaterThan(0.01);
+  // By itself each clip is as loud as every other.
+  const own = await rowsOf('loud', 'own');
+  expect(far(own.rows, loud.rows)).toBeGreaterThan(1e-3);
+}, 60_000);
 
 it('scores what was asked for and says what it left out', async () => {
   const all = await classes({});

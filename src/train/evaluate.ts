@@ -13,6 +13,8 @@ import { readModel } from './weights/model-folder.ts';
 import { alignOption, whole } from './options.ts';
 import { checkApart, describeSelection, parseSelection } from './scores/scored.ts';
 import type { Scored, Selection } from './scores/scored.ts';
+import { voiceLevelings } from './stills/voice-level.ts';
+import type { VoiceLeveling } from './stills/voice-level.ts';
 import { voiceConditions } from './stills/voice-noise.ts';
 import type { VoiceCondition } from './stills/voice-noise.ts';
 import { backendOption, chooseTrainBackend } from './webgpu.ts';
@@ -49,6 +51,8 @@ export interface EvaluateOptions {
   readonly align: 'detect' | 'as-is';
   /** Of voices; default as-is. */
   readonly voiceNoise?: VoiceCondition;
+  /** Default usual. */
+  readonly voiceLevel?: VoiceLeveling;
   /** Default auto. */
   readonly backend?: BackendOption;
 }
@@ -120,6 +124,7 @@ export async function evaluate(options: EvaluateOptions, say: Say, command = '')
       modality: options.modality ?? 'both',
       frameStep: options.frameStep ?? null,
       rollSeed: options.roll === true ? options.seed : null,
+      leveling: options.voiceLevel ?? 'usual',
     };
     return scoreShards(shards, selection, manifest, reader, say);
   };
@@ -296,6 +301,14 @@ export function evaluateCommand(say: Say): Command {
       )
         .choices(Object.keys(voiceConditions))
         .default('as-is'),
+    )
+    .addOption(
+      new Option(
+        '--voice-level <how>',
+        "for a model that names a speech level: each speaker's usual level is brought to it, each clip by itself, or voices are as loud as recorded",
+      )
+        .choices(Object.keys(voiceLevelings))
+        .default('usual'),
     )
     .option(
       '--calibrate-on <what...>',

@@ -25,6 +25,7 @@ import type { Split, Wanted } from './run/run-data.ts';
 import { addCommonOptions, names, resolveOptions, stopOnInterrupt } from './run/run-options.ts';
 import type { CommonOptions, Resolved } from './run/run-options.ts';
 import type { SampleSet } from './sample.ts';
+import { soundGains } from './shards/gains.ts';
 import { openSamples } from './shards/read.ts';
 import type { TrainingEnd, Validation } from './run/trainer.ts';
 
@@ -43,7 +44,7 @@ export interface FinetuneOptions extends CommonOptions {
   readonly layerDecay: number;
   readonly dropPath: number;
   readonly patience: number;
-  /** Speech level of the training voices, dB re full scale; the page brings a speaker to it. Undefined: it does not. */
+  /** What a speaker's usual level is brought to, dB re full scale. Undefined: voices are as loud as recorded. */
   readonly speechLevel?: number;
 }
 
@@ -101,15 +102,18 @@ async function finetuneOnce(
 ): Promise<TrainingEnd | null> {
   const { options } = resolved;
   const set = await openSamples(options.data);
-  await set.close();
   const { split, wanted } = splitOf(set, options, fold);
+  const speechLevelDb = options.speechLevel ?? null;
+  const everything = Array.from(set.samples.keys());
+  const gains = await soundGains(set, everything, speechLevelDb, 'usual', say);
+  await set.close();
   const config: HicmaeConfig = {
     ...sizes[options.size],
     classCount: wanted.labels.length,
     headActivation: options.headActivation,
   };
   const { seed, partSize, dropPath, modalityDropout, recompute, augment, batch } = options;
-  const clip = { ...clipSpecOf(options, config), speechLevelDb: options.speechLevel ?? null };
+  const clip = { ...clipSpecOf(options, config), speechLevelDb };
   return runClips(
     resolved,
     {
@@ -139,6 +143,7 @@ async function finetuneOnce(
         config,
         targets: wanted.targets,
         weights: wanted.weights,
+        gains,
         options: {
           ...{ seed, batch, partSize, augment, dropPath, modalityDropout, recompute },
           mix: options.mix && options.task === 'classes',
@@ -265,7 +270,7 @@ export function finetuneCommand(say: (line: string) => void): Command {
     )
     .option(
       '--speech-level <dB>',
-      "level of the training voices' speech, re full scale, -100 to 0: the page brings a speaker to it (default: it does not)",
+      "level that a speaker's usual one is brought to, in training and in the page, re full scale, -100 to 0; -31.2 is that of CREMA-D's neutral voices (default: voices are as loud as recorded)",
       number(-100, 0),
     )
     .action(async () => {

@@ -168,6 +168,22 @@ describe('finetune', () => {
     expect(end.arrays.params).not.toEqual(start);
   }, 100_000);
 
+  it('hears voices of any gain alike when it is to level them', async () => {
+    const soft = join(root, 'soft-data');
+    await writeMadeSamples(soft, { pairs: 0, voices: 24, soundGain: 0.5 });
+    const loud = join(root, 'loud-data');
+    await writeMadeSamples(loud, { pairs: 0, voices: 24 });
+    const firstLoss = async (folder: string, more: Partial<FinetuneOptions>): Promise<number> => {
+      const out = `${folder}-${String(more.speechLevel ?? 'as-is')}`;
+      await finetune(resolved({ ...finetuning, data: [folder], epochs: 1, out, ...more }), silent);
+      return Number(logOf(out, 'step')[0]?.['loss']);
+    };
+    const leveled = { speechLevel: -31 };
+    const [one, other] = [await firstLoss(loud, leveled), await firstLoss(soft, leveled)];
+    expect(other).toBeCloseTo(one, 4);
+    expect(Math.abs((await firstLoss(soft, {})) - (await firstLoss(loud, {})))).toBeGreaterThan(1e-3);
+  }, 100_000);
+
   it('learns dimensions by error and by concordance, each fold in turn, and ends when nothing gets better', async () => {
     for (const loss of ['mse', 'ccc'] as const) {
       const out = join(root, loss);

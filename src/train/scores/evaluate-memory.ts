@@ -18,6 +18,8 @@ import { progress } from '../progress.ts';
 import { streamOf } from '../run/sampler.ts';
 import type { SamplePicture, Scored, Selection } from './scored.ts';
 import { soundFrames } from '../stills/voice-augment.ts';
+import { voiceLevelings } from '../stills/voice-level.ts';
+import type { VoiceLeveling } from '../stills/voice-level.ts';
 import { recorded, voiceConditions } from '../stills/voice-noise.ts';
 import type { VoiceCondition } from '../stills/voice-noise.ts';
 import { listVoices, loadVoices, melSteps } from '../stills/voices.ts';
@@ -31,6 +33,8 @@ export interface MemoryOptions {
   readonly align: 'detect' | 'as-is';
   /** Default as-is. */
   readonly voiceNoise?: VoiceCondition;
+  /** Default usual. */
+  readonly voiceLevel?: VoiceLeveling;
 }
 
 const protocols = {
@@ -62,6 +66,7 @@ export function memoryTask({
   voices,
   pairs,
   voiceNoise = 'as-is',
+  voiceLevel = 'usual',
 }: MemoryOptions): 'faces' | 'voices' | 'pairs' {
   if (faces === undefined && voices === undefined) {
     throw new Problem(
@@ -84,6 +89,12 @@ export function memoryTask({
       `Got --voice-noise ${voiceNoise} without voices: give --voices DIR, or leave it out.`,
     );
   }
+  if (voices === undefined && voiceLevel !== 'usual') {
+    throw new Problem(
+      'unsupported-file',
+      `Got --voice-level ${voiceLevel} without voices: give --voices DIR, or leave it out.`,
+    );
+  }
   return pairs ? 'pairs' : faces === undefined ? 'voices' : 'faces';
 }
 
@@ -103,13 +114,11 @@ function checkModel(folder: string, manifest: Manifest, task: 'faces' | 'voices'
   }
 }
 
-/** Who speaks in each clip and what is known of them, where the folder tells (clips.csv's `actor`, actors.csv). */
+/** Who speaks in each clip and what is known of them, where the folder tells (actors.csv). */
 function speakersOf(
   folder: string,
   clips: readonly VoiceClip[],
 ): Pick<ScoredSample, 'identity' | 'groups'>[] {
-  const table = readCsv(join(folder, 'clips.csv'), ['clip']);
-  const actors = new Map(table.rows.map((row) => [row['clip'] ?? '', row['actor'] ?? '']));
   const groups = new Map<string, Record<string, string>>();
   const path = join(folder, 'actors.csv');
   if (existsSync(path)) {
@@ -123,10 +132,10 @@ function speakersOf(
       groups.set(row['ActorID'] ?? '', known(told));
     }
   }
-  return clips.map(({ clip }) => {
-    const actor = actors.get(clip) ?? '';
-    return { identity: actor === '' ? null : actor, groups: groups.get(actor) ?? {} };
-  });
+  return clips.map(({ speaker }) => ({
+    identity: speaker === '' ? null : speaker,
+    groups: groups.get(speaker) ?? {},
+  }));
 }
 
 function facePicture(set: FaceSet, i: number): NonNullable<SamplePicture['face']> {
@@ -187,9 +196,12 @@ async function load(
         dropped[`voices: ${why}`] = Math.max(dropped[`voices: ${why}`] ?? 0, count);
       clips = [...clips, ...list.clips];
     }
-    const sound = { bandLimitHz: clip.bandLimitHz, melBins: config.audio.melBins };
-    const asIs = await loadVoices(clips, sound, threads, progress('decoded', say));
-    voices = recorded(asIs, options.voiceNoise ?? 'as-is', clip.bandLimitHz, options.seed);
+    const { bandLimitHz, speechLevelDb } = clip;
+    const { melBins } = config.audio;
+    const leveling = options.voiceLevel ?? 'usual';
+    const wish = { bandLimitHz, melBins, speechLevelDb, leveling };
+    const asIs = await loadVoices(clips, wish, threads, progress('decoded', say));
+    voices = recorded(asIs, options.voiceNoise ?? 'as-is', bandLimitHz, options.seed);
   }
   return { faces, voices, clips, report, dropped };
 }
@@ -272,6 +284,9 @@ export async function scoreMemory(
       protocol: [
         protocols[task],
         mirrors.length > 1 ? mirrorProtocol : '',
+        voices && model.manifest.clip.speechLevelDb !== null
+          ? voiceLevelings[options.voiceLevel ?? 'usual']
+          : '',
         voiceConditions[options.voiceNoise ?? 'as-is'],
       ]
         .filter((part) => part !== '')
@@ -281,6 +296,7 @@ export async function scoreMemory(
         split: options.faces === undefined ? null : split,
         voices: options.voices ?? null,
         voiceNoise: options.voices === undefined ? null : (options.voiceNoise ?? 'as-is'),
+        voiceLevel: options.voices === undefined ? null : (options.voiceLevel ?? 'usual'),
         fold: selection.folds?.join(', ') ?? null,
         seed: options.pairs || options.voiceNoise === 'noisy' ? options.seed : null,
       },

@@ -9,7 +9,7 @@ import { audioPatches, videoPatches } from '../../model/embed.ts';
 import { faceAugmentation, facePatcher } from './face-augment.ts';
 import { alignStills } from './faces.ts';
 import type { Stills } from './faces.ts';
-import { sharedBytes, sharedInts, sharedShorts } from '../shared-array.ts';
+import { sharedBytes, sharedFloats, sharedInts, sharedShorts } from '../shared-array.ts';
 import { soundFrames, voiceAugmentation, voicePatcher, windowStart } from './voice-augment.ts';
 import { melSteps } from './voices.ts';
 import type { VoiceSet } from './voices.ts';
@@ -81,7 +81,8 @@ function someVoice(samples: Float32Array): VoiceSet {
   fbank.frames.forEach((value, i) => (mel[i] = Math.round(value * melSteps)));
   const frames = sharedInts(1);
   frames[0] = fbank.frameCount;
-  return { count: 1, melBins: 128, mel, start: sharedInts(1), frames, labels: sharedBytes(1) };
+  const one = { start: sharedInts(1), frames, labels: sharedBytes(1), aboveUsualDb: sharedFloats(1) };
+  return { count: 1, melBins: 128, mel, ...one };
 }
 
 const noise = (count: number): Float32Array => new Float32Array(count).map(() => 0.1 * stream.normal());

@@ -83,12 +83,14 @@ export async function loadTrainingData(
       validFaces = someFaces(valid.set, validationCount);
     }
   }
-  const sound = { bandLimitHz: clip.bandLimitHz, melBins: config.audio.melBins };
+  const { bandLimitHz, speechLevelDb } = clip;
+  const { melBins } = config.audio;
+  const wish = { bandLimitHz, melBins, speechLevelDb, leveling: 'usual' } as const;
   let voices = null;
   let validVoices = null;
   if (options.voices !== undefined) {
     const load = async (clips: readonly VoiceClip[], name: string): Promise<VoiceSet> => {
-      const set = await loadVoices(clips, sound, options.threads, progress(`decoding voices, ${name}`, say));
+      const set = await loadVoices(clips, wish, options.threads, progress(`decoding voices, ${name}`, say));
       say(`voices, ${name}: ${String(set.count)} clips`);
       return set;
     };

@@ -2,7 +2,8 @@
 import { logFloor, normalizeAndPad } from '../../clip/log-mel.ts';
 import type { EncoderConfig } from '../../model/config.ts';
 import type { Random } from '../../base/random.ts';
-import { addLogs, levelsOf, noiseAbout, perDb, subtractNoise, usedBinCount } from './voice-noise.ts';
+import { perDb } from './voice-level.ts';
+import { addLogs, levelsOf, noiseAbout, subtractNoise, usedBinCount } from './voice-noise.ts';
 import type { VoiceLevels } from './voice-noise.ts';
 import { melSteps } from './voices.ts';
 import type { VoiceSet } from './voices.ts';
@@ -14,6 +15,8 @@ export const soundFrames = 254;
 export interface VoiceAugmentation {
   /** Largest change of level in decibels. */
   readonly gainDb: number;
+  /** Probability that the voice has been as loud for long, so that its own level counts as the speaker's usual one. */
+  readonly ownLevel: number;
   /** Largest tilt of the spectrum from its lowest to its highest bin, in decibels. */
   readonly tiltDb: number;
   /** Largest relative change of speed. */
@@ -30,7 +33,8 @@ export interface VoiceAugmentation {
 }
 
 export const voiceAugmentation: VoiceAugmentation = {
-  gainDb: 6,
+  gainDb: 4,
+  ownLevel: 0.25,
   tiltDb: 6,
   speed: 0.12,
   shiftBins: 3,
@@ -43,6 +47,7 @@ export const voiceAugmentation: VoiceAugmentation = {
 /** For pre-training, which is to predict the voice itself: no noise and no room. */
 export const gentleVoiceAugmentation: VoiceAugmentation = {
   ...voiceAugmentation,
+  ownLevel: 0,
   noise: 0,
   clean: 0,
   room: 0,
@@ -144,7 +149,8 @@ export function voicePatcher(config: EncoderConfig, bandLimitHz: number | null):
         const low = Math.min(0, length - span) - cut;
         const high = Math.max(0, length - span) + cut;
         start = low + random.uniform() * (high - low);
-        const gain = spread(random, a.gainDb) * perDb;
+        const offsetDb = random.uniform() < a.ownLevel ? set.aboveUsualDb[index]! : 0;
+        const gain = (spread(random, a.gainDb) - offsetDb) * perDb;
         const tilt = spread(random, a.tiltDb) * perDb;
         noisy = random.uniform() < a.noise;
         own = levels(set, index);

@@ -3,9 +3,10 @@ import { expect, test } from 'vitest';
 import { random } from '../../base/random.ts';
 import { kaldiFbank, logFloor } from '../../clip/log-mel.ts';
 import { sizes } from '../../model/config.ts';
-import { sharedBytes, sharedInts, sharedShorts } from '../shared-array.ts';
+import { sharedBytes, sharedFloats, sharedInts, sharedShorts } from '../shared-array.ts';
 import { voiceAugmentation, voicePatcher } from './voice-augment.ts';
-import { levelsOf, perDb, recorded, usedBinCount } from './voice-noise.ts';
+import { perDb } from './voice-level.ts';
+import { levelsOf, recorded, usedBinCount } from './voice-noise.ts';
 import { melSteps } from './voices.ts';
 import type { VoiceSet } from './voices.ts';
 
@@ -29,7 +30,8 @@ function voices(): VoiceSet {
     frames[i] = clip.frameCount;
     clip.frames.forEach((value) => (mel[at++] = Math.round(value * melSteps)));
   });
-  return { count: 2, melBins: 128, mel, start, frames, labels: sharedBytes(2) };
+  const rest = { labels: sharedBytes(2), aboveUsualDb: sharedFloats(2) };
+  return { count: 2, melBins: 128, mel, start, frames, ...rest };
 }
 
 /** Mean ln of the energies of frames from..to of a clip, over the bins in use. */

@@ -4,11 +4,9 @@ import { random } from '../../base/random.ts';
 import type { Random } from '../../base/random.ts';
 import { kaldiFbank, logFloor } from '../../clip/log-mel.ts';
 import { sharedShorts } from '../shared-array.ts';
+import { perDb } from './voice-level.ts';
 import { melSteps } from './voices.ts';
 import type { VoiceSet } from './voices.ts';
-
-/** ln of a power ratio per decibel. */
-export const perDb = Math.LN10 / 10;
 
 /** Bins that can hold energy under a band limit: those above hold the floor in any sound. */
 export function usedBinCount(bandLimitHz: number | null, melBins: number): number {

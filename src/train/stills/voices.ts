@@ -6,9 +6,11 @@ import { logFloor } from '../../clip/log-mel.ts';
 import { emotions } from '../../model/labels.ts';
 import { readCache, sha256, writeCache } from '../cache.ts';
 import { readCsv } from '../csv.ts';
-import { sharedBytes, sharedInts, sharedShorts } from '../shared-array.ts';
-import type { SharedBytes, SharedInts, SharedShorts } from '../shared-array.ts';
+import { sharedBytes, sharedFloats, sharedInts, sharedShorts } from '../shared-array.ts';
+import type { SharedBytes, SharedFloats, SharedInts, SharedShorts } from '../shared-array.ts';
 import { spread, startThread } from '../threads.ts';
+import { levelGains, perDb, usualLevels } from './voice-level.ts';
+import type { VoiceLeveling } from './voice-level.ts';
 
 /** Log-mel energies are kept as 16-bit integers of this many steps per unit of ln: +-32, finer than any noise. */
 export const melSteps = 1024;
@@ -27,6 +29,8 @@ export interface VoiceSet {
   /** Frames of each clip, 10 ms apart. */
   readonly frames: SharedInts;
   readonly labels: SharedBytes;
+  /** How far each clip is above its speaker's usual level, dB; 0 where levels are not known. */
+  readonly aboveUsualDb: SharedFloats;
 }
 
 /** A row of clips.csv that can be used. */
@@ -34,6 +38,8 @@ export interface VoiceClip {
   readonly clip: string;
   readonly path: string;
   readonly label: number;
+  /** Who speaks (column actor); empty: not told. */
+  readonly speaker: string;
   /** null when the row has none. */
   readonly fold: number | null;
 }
@@ -115,7 +121,8 @@ export function listVoices(
         `${path} names the clip ${clip}, but ${join(folder, 'audio', `${clip}.opus`)} does not exist.`,
       );
     }
-    clips.push({ clip, path: file, label: emotions.indexOf(emotion), fold });
+    const speaker = row['actor'] ?? '';
+    clips.push({ clip, path: file, label: emotions.indexOf(emotion), speaker, fold });
   }
   if (clips.length === 0) {
     const chosen =
@@ -140,27 +147,36 @@ export interface DecodeRequest {
 /** Frames of each file, joined. */
 export interface DecodeReply {
   readonly frames: readonly number[];
+  /** Level of each file's speech, dB re full scale; NaN: no speech. */
+  readonly levelsDb: readonly number[];
   readonly mel: Int16Array;
 }
 
-/**
- * Log-mel frames of every clip, from .cache/ or decoded by all threads.
- * @param sound the model's band limit (Hz) and mel bins
- */
+/** How a model hears, and how voices are leveled for it. */
+export interface VoiceWish {
+  readonly bandLimitHz: number | null;
+  readonly melBins: number;
+  /** A speaker's usual level is brought to this, dB re full scale; null: voices are as they are. */
+  readonly speechLevelDb: number | null;
+  readonly leveling: VoiceLeveling;
+}
+
+/** Log-mel frames of every clip, from .cache/ or decoded by all threads, and leveled. */
 export async function loadVoices(
   clips: readonly VoiceClip[],
-  sound: { readonly bandLimitHz: number | null; readonly melBins: number },
+  wish: VoiceWish,
   threadCount: number,
   onProgress: (done: number, total: number) => void = () => undefined,
 ): Promise<VoiceSet> {
   // Names and sizes stand for the files: hashing every one would take longer than it is worth.
-  const { bandLimitHz, melBins } = sound;
+  const { bandLimitHz, melBins } = wish;
   const listing = clips.map(({ clip, path }) => `${clip} ${String(statSync(path).size)}\n`);
   const name = `voices-${sha256(featureVersion, String(bandLimitHz), melBins === 128 ? '' : String(melBins), ...listing).slice(0, 24)}`;
   const count = clips.length;
   const start = sharedInts(count);
   const frames = sharedInts(count);
   const labels = sharedBytes(count);
+  const levelsDb = new Float32Array(count);
   clips.forEach(({ label }, i) => (labels[i] = label));
   const place = (): number => {
     let total = 0;
@@ -170,14 +186,26 @@ export async function loadVoices(
     });
     return total;
   };
+  const finished = (mel: SharedShorts): VoiceSet => {
+    const speakers = clips.map(({ speaker }) => speaker);
+    const usualDb = usualLevels(levelsDb, speakers);
+    const aboveUsualDb = sharedFloats(count);
+    usualDb.forEach((usual, i) => (aboveUsualDb[i] = levelsDb[i]! - usual || 0));
+    const set = { count, melBins, mel, start, frames, labels, aboveUsualDb };
+    if (wish.speechLevelDb !== null)
+      amplify(set, levelGains(levelsDb, speakers, wish.speechLevelDb, wish.leveling));
+    return set;
+  };
   const cachedFrames = readCache(`${name}.frames`, count * 4);
-  if (cachedFrames) {
+  const cachedLevels = readCache(`${name}.levels`, count * 4);
+  if (cachedFrames && cachedLevels) {
     frames.set(new Int32Array(cachedFrames.slice().buffer));
+    levelsDb.set(new Float32Array(cachedLevels.slice().buffer));
     const mel = sharedShorts(place() * melBins);
     const cachedMel = readCache(`${name}.mel`, mel.byteLength);
     if (cachedMel) {
       new Uint8Array(mel.buffer).set(cachedMel);
-      return { count, melBins, mel, start, frames, labels };
+      return finished(mel);
     }
   }
   const chunk = 64;
@@ -196,6 +224,7 @@ export async function loadVoices(
     await Promise.all(threads.map((thread) => thread.close()));
   }
   frames.set(replies.flatMap((reply) => reply.frames));
+  levelsDb.set(replies.flatMap((reply) => reply.levelsDb));
   const mel = sharedShorts(place() * melBins);
   let at = 0;
   for (const reply of replies) {
@@ -204,7 +233,19 @@ export async function loadVoices(
   }
   writeCache(`${name}.mel`, new Uint8Array(mel.buffer));
   writeCache(`${name}.frames`, new Uint8Array(frames.buffer));
-  return { count, melBins, mel, start, frames, labels };
+  writeCache(`${name}.levels`, new Uint8Array(levelsDb.buffer));
+  return finished(mel);
+}
+
+/** Makes each clip louder by so many dB, in place; digital silence stays. */
+function amplify({ count, melBins, mel, start, frames }: VoiceSet, gainsDb: Float32Array): void {
+  const floor = logFloor * melSteps;
+  for (let i = 0; i < count; i++) {
+    const gain = gainsDb[i]! * perDb * melSteps;
+    const begin = start[i]! * melBins;
+    for (let at = begin; at < begin + frames[i]! * melBins; at++)
+      if (mel[at]! > floor) mel[at] = Math.max(floor, mel[at]! + gain);
+  }
 }
 
 /** The set without its silent clips: nothing of theirs rises clearly above the floor. */
@@ -220,12 +261,14 @@ export function withoutSilence(set: VoiceSet): VoiceSet {
   const start = sharedInts(loud.length);
   const frames = sharedInts(loud.length);
   const labels = sharedBytes(loud.length);
+  const aboveUsualDb = sharedFloats(loud.length);
   loud.forEach((from, i) => {
     start[i] = set.start[from]!;
     frames[i] = set.frames[from]!;
     labels[i] = set.labels[from]!;
+    aboveUsualDb[i] = set.aboveUsualDb[from]!;
   });
-  return { count: loud.length, melBins, mel: set.mel, start, frames, labels };
+  return { count: loud.length, melBins, mel: set.mel, start, frames, labels, aboveUsualDb };
 }
 
 /** Reads a whole file or says which one cannot be read. */

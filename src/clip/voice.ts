@@ -1,4 +1,5 @@
-// Whether a voice is to be heard in a stretch of sound: by level alone, so that silence and steady noise are not read. Pure.
+// Whether a voice is to be heard in a stretch of sound, by level alone, so that silence and steady noise are not read; and how
+// loud it is. Pure.
 
 /** Frames of 25 ms: short against a syllable, long against a pitch period. */
 const frameSamples = 400;
@@ -18,15 +19,18 @@ const leastShare = 0.15;
 /** Less sound than this says nothing. */
 const leastFrames = 38;
 
-/** Levels of the 25 ms frames, dB re full scale, and those among them that are speech-like. */
-function speechLevels(samples: Float32Array): { frameCount: number; speech: readonly number[] } {
+/** Levels of the 25 ms frames, dB re full scale, and those among them that are speech-like: louder than `leastDb`, too. */
+function speechLevels(
+  samples: Float32Array,
+  leastDb: number,
+): { frameCount: number; speech: readonly number[] } {
   const frameCount = Math.floor(samples.length / frameSamples);
   const levels = Array.from({ length: frameCount }, (_, i) =>
     frameLevelDb(samples.subarray(i * frameSamples, (i + 1) * frameSamples)),
   );
   const sorted = [...levels].sort((a, b) => a - b);
   const floor = Math.min(highestFloorDb, sorted[Math.floor(frameCount / 10)] ?? 0);
-  const threshold = Math.max(speechDb, floor + aboveFloorDb);
+  const threshold = Math.max(leastDb, floor + aboveFloorDb);
   return { frameCount, speech: levels.filter((level) => level > threshold) };
 }
 
@@ -36,13 +40,17 @@ function speechLevels(samples: Float32Array): { frameCount: number; speech: read
  * @param samples mono, 16 kHz, -1..1
  */
 export function hasVoice(samples: Float32Array): boolean {
-  const { frameCount, speech } = speechLevels(samples);
+  const { frameCount, speech } = speechLevels(samples, speechDb);
   return frameCount >= leastFrames && speech.length >= leastShare * frameCount;
 }
 
-/** Mean power of the speech-like frames, dB re full scale; null when there are none. */
-export function speechLevelDb(samples: Float32Array): number | null {
-  const { speech } = speechLevels(samples);
+/**
+ * Mean power of the speech-like frames, dB re full scale; null when there are none.
+ * @param samples mono, 16 kHz, -1..1
+ * @param leastDb what is softer is no speech, dB re full scale; -Infinity for recordings that are known to be speech, at any gain
+ */
+export function speechLevelDb(samples: Float32Array, leastDb = speechDb): number | null {
+  const { speech } = speechLevels(samples, leastDb);
   if (speech.length === 0) return null;
   return 10 * Math.log10(speech.reduce((sum, level) => sum + 10 ** (level / 10), 0) / speech.length);
 }
