@@ -16,7 +16,7 @@ import type { CalibrateOptions } from './calibrate.ts';
 import { evaluate } from './evaluate.ts';
 import { exportRun } from './export.ts';
 import { probabilitiesOf } from './scores/class-views.ts';
-import { fitKind, halves, thresholdFor } from './scores/fit-calibration.ts';
+import { fitKind, halves, outcomesOf, thresholdFor } from './scores/fit-calibration.ts';
 import type { Outcome } from './scores/fit-calibration.ts';
 import { softmax } from './scores/metrics.ts';
 
@@ -141,10 +141,10 @@ it('finds the temperature that made outputs too sure, and is honest about halves
     return [honest.map((z) => 2.5 * z)];
   });
   const identities = truth.map((_, i) => (i % 3 === 0 ? null : `person ${String(i % 50)}`));
-  const views = { kind: 'voice', outputs, truth, identities } as const;
-  const { temperature, ece, clips } = fitKind(views, 1);
+  const views = { kind: 'voice', outputs, viewsPerReading: 1, truth, identities } as const;
+  const { temperature, ece, readings } = fitKind(views, 1);
   expect(temperature).toBeCloseTo(2.5, 0);
-  expect(clips).toBe(3000);
+  expect(readings).toBe(3000);
   expect(ece.before).toBeGreaterThan(0.1);
   expect(ece.after).toBeLessThan(0.03);
   expect(ece.crossFitted).toBeLessThan(0.04);
@@ -158,6 +158,33 @@ it('finds the temperature that made outputs too sure, and is honest about halves
   const two = { outputs: [[[2, 0]], [[2, 0]]], kinds: ['face', 'voice'] } as const;
   expect(probabilitiesOf(two, calibration)).toEqual([softmax([2, 0]), softmax([1, 0])]);
   expect(probabilitiesOf(two, undefined)).toEqual([softmax([2, 0]), softmax([2, 0])]);
+});
+
+it('counts a face seen twice as one reading', () => {
+  const outputs = [
+    [
+      [2, 0],
+      [0, 1],
+    ],
+    [
+      [0, 1],
+      [0, 1],
+      [3, 0],
+      [3, 0],
+    ],
+  ];
+  const views = {
+    kind: 'face',
+    outputs,
+    viewsPerReading: 2,
+    truth: [0, 1],
+    identities: [null, null],
+  } as const;
+  const outcomes = outcomesOf(views, 1);
+  expect(outcomes.map(({ right }) => right)).toEqual([true, true, false]);
+  expect(outcomes[0]?.confidence).toBeCloseTo((softmax([2, 0])[0]! + softmax([0, 1])[0]!) / 2, 12);
+  expect(outcomes.every(({ weight }) => weight === 1 / 3)).toBe(true);
+  expect(fitKind(views, 1).readings).toBe(3);
 });
 
 it('calls uncertain what is wrong more often than right, within bounds', () => {

@@ -88,7 +88,11 @@ function openings(
 }
 
 /** All outputs, by what was read. Samples of prepared data that lack a part are read as what they are. */
-async function readKinds(opens: readonly (() => Promise<Scored>)[], say: Say): Promise<KindViews[]> {
+async function readKinds(
+  opens: readonly (() => Promise<Scored>)[],
+  mirrorView: boolean,
+  say: Say,
+): Promise<KindViews[]> {
   const found = new Map<InputKind, KindViews>();
   for (const open of opens) {
     const scored = await open();
@@ -103,6 +107,7 @@ async function readKinds(opens: readonly (() => Promise<Scored>)[], say: Say): P
         found.set(kind, {
           kind,
           outputs: chosen.map((i) => views.outputs[i]!),
+          viewsPerReading: mirrorView && kind !== 'voice' ? 2 : 1,
           truth: chosen.map((i) => truth[i]!),
           identities: chosen.map((i) => samples[i]!.identity),
         });
@@ -114,9 +119,9 @@ async function readKinds(opens: readonly (() => Promise<Scored>)[], say: Say): P
   return inputKinds.flatMap((kind) => found.get(kind) ?? []);
 }
 
-function tell({ kind, temperature, samples, clips, ece }: FittedKind): string {
+function tell({ kind, temperature, samples, readings, ece }: FittedKind): string {
   const cross = ece.crossFitted === null ? '' : `, cross-fitted ${percent(ece.crossFitted)}`;
-  return `${names[kind]}: temperature ${temperature.toFixed(3)}; calibration error ${percent(ece.before)} -> ${percent(ece.after)}${cross} (n ${String(samples)}, ${String(clips)} clips)`;
+  return `${names[kind]}: temperature ${temperature.toFixed(3)}; calibration error ${percent(ece.before)} -> ${percent(ece.after)}${cross} (n ${String(samples)}, ${String(readings)} readings)`;
 }
 
 /** How many readings a threshold calls uncertain, and how often they and the others are right. */
@@ -147,7 +152,7 @@ export async function calibrateModel(options: CalibrateOptions, say: Say): Promi
   const { config, clip, calibration: former } = manifest;
   const threads = backend.name === 'webgpu' ? 1 : options.threads;
   const reader: Reader = { config, clip, params: flat, backend: backend.name, threads };
-  const kinds = await readKinds(openings(options, model, manifest, reader, say), say);
+  const kinds = await readKinds(openings(options, model, manifest, reader, say), clip.mirrorView, say);
 
   const fitted = kinds.map((views) => fitKind(views, options.seed));
   const temperature = { face: 1, voice: 1, both: 1, ...former?.temperature };

@@ -257,10 +257,11 @@ export async function scoreMemory(
         reader,
         { faces, voices },
         { faces: faceIds, voices: voiceIds },
-        mirrors.flatMap((mirrored) => [
-          { place: 0, mirrored, which: all },
-          { place: 1, mirrored, which: long },
-        ]),
+        // What is one reading in the page, a face as seen and mirrored, lies side by side.
+        [
+          ...mirrors.map((mirrored) => ({ place: 0, mirrored, which: all })),
+          ...mirrors.map((mirrored) => ({ place: 1, mirrored, which: long })),
+        ],
         progress('scored', say),
       );
       const kind = ({ faces: 'face', voices: 'voice', pairs: 'both' } as const)[task];

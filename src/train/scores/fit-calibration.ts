@@ -11,6 +11,8 @@ export interface KindViews {
   readonly kind: InputKind;
   /** The head's outputs: sample, view, class. */
   readonly outputs: readonly (readonly (readonly number[])[])[];
+  /** Views that the page takes the mean of for one reading; they lie side by side. */
+  readonly viewsPerReading: 1 | 2;
   readonly truth: readonly number[];
   /** Who each sample is of; null: not told. */
   readonly identities: readonly (string | null)[];
@@ -21,8 +23,8 @@ export interface FittedKind {
   /** Rounded to 4 decimals. */
   readonly temperature: number;
   readonly samples: number;
-  /** Views: what the page reads at a time. */
-  readonly clips: number;
+  /** What the page reads at a time. */
+  readonly readings: number;
   /** Expected calibration error, 0..1, of samples as `evaluate` scores them. */
   readonly ece: {
     readonly before: number;
@@ -42,7 +44,7 @@ export interface Outcome {
 
 const round = (value: number): number => Math.round(value * 1e4) / 1e4;
 
-/** One row for each view, since the page reads single clips and divides their outputs. */
+/** One row for each view, whose outputs the page divides; a mean of two is a little less sure than either. */
 function temperatureOf({ outputs, truth }: KindViews, chosen: readonly number[]): number {
   const rows = chosen.flatMap((i) => outputs[i]!.map((view) => softmax(view)));
   return round(
@@ -71,7 +73,7 @@ export function halves(identities: readonly (string | null)[], seed: number): [n
 
 /** A temperature and what it does. @param seed draws the halves */
 export function fitKind(views: KindViews, seed: number): FittedKind {
-  const { kind, outputs, truth, identities } = views;
+  const { kind, outputs, viewsPerReading, truth, identities } = views;
   assert(outputs.length > 0 && outputs.length === truth.length, 'samples to fit a temperature on');
   const all = truth.map((_, i) => i);
   const temperature = temperatureOf(views, all);
@@ -94,19 +96,19 @@ export function fitKind(views: KindViews, seed: number): FittedKind {
     kind,
     temperature,
     samples: truth.length,
-    clips: outputs.reduce((sum, of) => sum + of.length, 0),
+    readings: outputs.reduce((sum, of) => sum + of.length, 0) / viewsPerReading,
     ece: { before: ece(() => 1), after: ece(() => temperature), crossFitted },
   };
 }
 
-/** Every clip's outcome at a temperature; together they weigh 1, so that each kind counts alike. */
-export function outcomesOf({ outputs, truth }: KindViews, temperature: number): Outcome[] {
-  const clips = outputs.reduce((sum, of) => sum + of.length, 0);
+/** Every reading's outcome at a temperature; together they weigh 1, so that each kind counts alike. */
+export function outcomesOf({ outputs, viewsPerReading, truth }: KindViews, temperature: number): Outcome[] {
+  const readings = outputs.reduce((sum, of) => sum + of.length, 0) / viewsPerReading;
   return outputs.flatMap((views, i) =>
-    views.map((view) => {
-      const row = rowAt([view], temperature);
+    Array.from({ length: views.length / viewsPerReading }, (_, k) => {
+      const row = rowAt(views.slice(k * viewsPerReading, (k + 1) * viewsPerReading), temperature);
       const best = argmax(row);
-      return { confidence: row[best] ?? 0, right: best === truth[i], weight: 1 / clips };
+      return { confidence: row[best] ?? 0, right: best === truth[i], weight: 1 / readings };
     }),
   );
 }
