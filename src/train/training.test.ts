@@ -324,12 +324,11 @@ test('wrong wishes and damaged files are explained', async () => {
 
 test('a recipe stopped in the middle goes on, and gives what an uninterrupted one gives', async () => {
   const shipped = recipes['nano']!;
-  expect(shipped.finetune).toHaveLength(2);
   const few = { batchFaces: 16, batchVoices: 4, threads: 2, warmup: 2, lr: 2e-3 };
   if (!('pretrain' in shipped.begin)) throw new Error('nano begins with pre-training');
   const recipe: Recipe = {
     begin: { pretrain: { ...shipped.begin.pretrain, ...few, steps: 12 } },
-    finetune: shipped.finetune.map((stage) => ({ ...stage, ...few, pairs: 2, steps: 3 })),
+    finetune: shipped.finetune.slice(0, 2).map((stage) => ({ ...stage, ...few, pairs: 2, steps: 3 })),
     dtype: 'F32',
   };
   const data = { faces, voices, fold: 1, align: 'as-is', backend: 'wasm' } as const;
