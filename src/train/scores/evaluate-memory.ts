@@ -297,7 +297,8 @@ export async function scoreMemory(
         split: options.faces === undefined ? null : split,
         voices: options.voices ?? null,
         voiceNoise: options.voices === undefined ? null : (options.voiceNoise ?? 'as-is'),
-        voiceLevel: options.voices === undefined ? null : (options.voiceLevel ?? 'usual'),
+        voiceLevel:
+          voices && model.manifest.clip.speechLevelDb !== null ? (options.voiceLevel ?? 'usual') : null,
         fold: selection.folds?.join(', ') ?? null,
         seed: options.pairs || options.voiceNoise === 'noisy' ? options.seed : null,
       },

@@ -9,7 +9,7 @@ import { voiceAugmentation, voicePatcher } from './voice-augment.ts';
 import { levelGains, usualLevels } from './voice-level.ts';
 import { melSteps } from './voices.ts';
 
-test('usual is the median of whom speaks', () => {
+test('usual is the median of whoever speaks', () => {
   const levels = Float32Array.of(-30, -20, -50, NaN, -34, -28);
   const speakers = ['a', 'a', 'b', 'b', 'a', 'a'];
   expect([...usualLevels(levels, speakers)]).toEqual([-29, -29, -50, -50, -29, -29]);

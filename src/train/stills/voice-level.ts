@@ -21,8 +21,9 @@ export type VoiceLeveling = keyof typeof voiceLevelings;
 export function usualLevels(levelsDb: Float32Array, speakers: readonly string[]): Float32Array {
   const bySpeaker = new Map<string, number[]>();
   speakers.forEach((speaker, i) => {
-    if (!Number.isNaN(levelsDb[i]!))
-      bySpeaker.set(speaker, [...(bySpeaker.get(speaker) ?? []), levelsDb[i]!]);
+    const levels = bySpeaker.get(speaker) ?? [];
+    if (!Number.isNaN(levelsDb[i]!)) levels.push(levelsDb[i]!);
+    bySpeaker.set(speaker, levels);
   });
   const medians = new Map([...bySpeaker].map(([speaker, levels]) => [speaker, median(levels)]));
   return Float32Array.from(speakers, (speaker) => medians.get(speaker) ?? NaN);
@@ -31,7 +32,7 @@ export function usualLevels(levelsDb: Float32Array, speakers: readonly string[])
 function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = (sorted.length - 1) / 2;
-  return (sorted[Math.floor(middle)]! + sorted[Math.ceil(middle)]!) / 2;
+  return ((sorted[Math.floor(middle)] ?? NaN) + (sorted[Math.ceil(middle)] ?? NaN)) / 2;
 }
 
 /**
@@ -44,7 +45,7 @@ export function levelGains(
   speechLevelDb: number,
   leveling: VoiceLeveling,
 ): Float32Array {
-  const usualDb = usualLevels(levelsDb, speakers);
   if (leveling === 'as-is') return new Float32Array(levelsDb.length);
-  return (leveling === 'own' ? levelsDb : usualDb).map((levelDb) => speechLevelDb - levelDb || 0);
+  const levels = leveling === 'own' ? levelsDb : usualLevels(levelsDb, speakers);
+  return levels.map((levelDb) => speechLevelDb - levelDb || 0);
 }
