@@ -294,6 +294,7 @@ it('writes a report that asks nothing of anyone', async () => {
 
 it('explains wrong wishes', async () => {
   await expect(classes({ fold: 9 })).rejects.toThrow('the folds 1, 2');
+  await expect(classes({ voiceLevel: 'own' })).rejects.toThrow('names no speech level');
   await expect(classes({ split: 'test' })).rejects.toThrow('the splits none');
   await expect(classes({ fold: 1, folds: [2] })).rejects.toThrow('give one of them');
   await expect(classes({ faces: root })).rejects.toThrow('one at a time');

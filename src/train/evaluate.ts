@@ -107,6 +107,12 @@ export async function evaluate(options: EvaluateOptions, say: Say, command = '')
       '--calibrate-on is for classes; this model reads dimensions: leave it out.',
     );
   }
+  if (options.voiceLevel === 'own' && manifest.clip.speechLevelDb === null) {
+    throw new Problem(
+      'unsupported-file',
+      `Got --voice-level own, but ${options.model} names no speech level to bring voices to: leave it out.`,
+    );
+  }
   const backend = await chooseTrainBackend(options.backend ?? 'auto');
   if (backend.name === 'webgpu') say(backend.reason);
   const reader: Reader = {

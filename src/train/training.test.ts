@@ -1,17 +1,15 @@
 // The whole trainer on a made-up data set of patterns and tones: loss falls, resuming changes nothing, scores come out.
-import { copyFileSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { gzipSync } from 'node:zlib';
 import { dispose } from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { defined } from '../base/assert.ts';
-import { random } from '../base/random.ts';
 import { mirrorFrames, normalizeFrames } from '../clip/frames.ts';
 import { videoPatches } from '../model/embed.ts';
 import { parameterShapes } from '../model/params.ts';
 import { predict } from '../model/predict.ts';
+import { writeMadeFaces, writeMadeVoices } from '../testing/made-stills.ts';
 import { startBackend } from './backend.ts';
 import { readCheckpoint } from './run/checkpoint.ts';
 import { findChromium } from './page/chromium.ts';
@@ -34,48 +32,12 @@ import { readWeights } from './weights/read-weights.ts';
 const root = mkdtempSync(join(tmpdir(), 'train-'));
 const faces = join(root, 'faces');
 const voices = join(root, 'voices');
-const tone = fileURLToPath(new URL('../testing/tone.opus', import.meta.url));
-
-/** Faces whose upper half tells the label: votes columns in FER+'s order. */
-function writeFaces(split: string, count: number): void {
-  const stream = random(count);
-  const side = 48;
-  const pixels = new Uint8Array(count * side * side);
-  const lines = ['image,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,not_a_face'];
-  for (let i = 0; i < count; i++) {
-    const happy = i % 2 === 0;
-    for (let p = 0; p < side * side; p++) {
-      const upper = p < (side * side) / 2;
-      pixels[i * side * side + p] = (upper === happy ? 200 : 60) + stream.integer(40);
-    }
-    lines.push(`f${String(i)},${happy ? '1,8' : '8,1'},0,0,0,0,0,0,1,0`);
-  }
-  // One row of each reason to be left out when scoring.
-  lines[1] = 'tie,5,5,0,0,0,0,0,0,0,0';
-  lines[2] = 'contempt,1,0,0,0,0,0,0,9,0,0';
-  const dictionary = `{'descr': '|u1', 'fortran_order': False, 'shape': (${String(count)}, 48, 48), }`;
-  const header = Buffer.alloc(128, ' ');
-  header.write('\x93NUMPY\x01\x00', 'latin1');
-  header.writeUInt16LE(118, 8);
-  header.write(dictionary, 10);
-  header.write('\n', 127);
-  writeFileSync(join(faces, `${split}-images.npy.gz`), gzipSync(Buffer.concat([header, pixels])));
-  writeFileSync(join(faces, `${split}-votes.csv`), lines.join('\n'));
-}
 
 beforeAll(() => {
-  mkdirSync(join(voices, 'audio'), { recursive: true });
   mkdirSync(faces);
-  writeFaces('train', 40);
-  writeFaces('valid', 12);
-  const rows = ['clip,actor,sentence,emotion,level,fold,extra'];
-  for (let i = 0; i < 12; i++) {
-    const emotion = ['HAP', 'NEU', 'SAD'][i % 3] ?? '';
-    copyFileSync(tone, join(voices, 'audio', `c${String(i)}.opus`));
-    rows.push(`c${String(i)},${String(i)},X,${emotion},XX,${String(1 + (i % 2))},?`);
-  }
-  rows.push('unused,1,X,BOREDOM,XX,1,');
-  writeFileSync(join(voices, 'clips.csv'), rows.join('\n'));
+  writeMadeFaces(faces, 'train', 40);
+  writeMadeFaces(faces, 'valid', 12);
+  writeMadeVoices(voices);
 });
 
 afterAll(() => {
