@@ -4,7 +4,10 @@ import type { Clip, ClipSpec } from '../clip/spec.ts';
 import { createClipAssembler } from './clip-assembler.ts';
 import type { FaceObservation } from './face-protocol.ts';
 import { wholeSound } from './sound-ring.ts';
-import { speechLevelDb } from '../clip/voice.ts';
+import { defined } from '../base/assert.ts';
+import { random } from '../base/random.ts';
+import { kaldiFbank } from '../clip/log-mel.ts';
+import { speechSpectrum } from '../clip/usual-voice.ts';
 
 const spec: ClipSpec = { ...officialClipSpec, cropPx: 1 };
 const center = { x: 0.5, y: 0.5 };
@@ -85,23 +88,58 @@ describe('clip assembler', () => {
     expect(samples?.subarray(0, 40960 - 16000)).toEqual(voice.read(3000, 1560));
   });
 
-  it('brings a speaker’s usual level to that of the training voices, and keeps what is louder louder', () => {
-    // Syllables at -13 dB, the last second 6 dB louder.
+  it('learns a speaker’s usual voice, so that gain is taken out and what is louder than usual stays so', () => {
+    const usualSpectrum = new Array<number>(128).fill(-7);
+    const usual = { ...spec, usualSpectrum };
+    /** Syllables of noise; from 30 s on 14 dB louder. */
+    const speech = (gain: number): ReturnType<typeof wholeSound> => {
+      const stream = random(8);
+      return wholeSound(
+        Float32Array.from(
+          { length: 34 * 16000 },
+          (_, i) => gain * (i < 30 * 16000 ? 1 : 5) * (i % 6400 < 3200 ? 0.1 : 0.001) * stream.normal(),
+        ),
+      );
+    };
+    /** Level of the clips as the model hears them, in ln of the energy. */
+    const levels = (voice: ReturnType<typeof wholeSound>, ...seconds: readonly number[]): number[] => {
+      const assembler = createClipAssembler(usual, voice);
+      const heard = new Map<number, number>();
+      for (let endMs = 2000; endMs <= 34_000; endMs += 500) {
+        const { samples, equalizer } = defined(assembler.cut(endMs), 'clip');
+        const { frames } = kaldiFbank(defined(samples, 'samples').subarray(-16000), { bandLimitHz: null });
+        const { mean } = speechSpectrum(frames, 128, 128);
+        heard.set(endMs / 1000, mean.reduce((sum, value, m) => sum + value + equalizer![m]!, 0) / 128);
+      }
+      return seconds.map((second) => heard.get(second)!);
+    };
+    const [first, later, loud] = levels(speech(1), 2, 30, 31);
+    const faint = levels(speech(0.1), 2, 30, 31);
+    expect(first).toBeCloseTo(-7, 0);
+    expect(later).toBeCloseTo(-7, 0);
+    expect(loud! - later!).toBeGreaterThan(2.5);
+    [first, later, loud].forEach((level, i) => {
+      expect(faint[i]).toBeCloseTo(level!, 1);
+    });
+    const asItIs = createClipAssembler(spec, speech(1)).cut(8000);
+    expect(asItIs?.equalizer).toBeNull();
+    expect(asItIs?.samples).toEqual(speech(1).read(8000, 2560));
+  });
+
+  it('learns a voice from what is new in each clip, anew when time goes back', () => {
+    const usual = { ...spec, usualSpectrum: new Array<number>(128).fill(-7) };
+    const stream = random(9);
     const voice = wholeSound(
-      Float32Array.from({ length: 160000 }, (_, i) => {
-        const amplitude = i < 144000 ? 0.316 : 0.632;
-        return i % 6400 < 3200 ? amplitude * Math.sin(i / 10) : 0;
-      }),
+      Float32Array.from({ length: 20 * 16000 }, (_, i) => (i % 6400 < 3200 ? 0.1 : 0.001) * stream.normal()),
     );
-    const usual = { ...spec, speechLevelDb: -30 };
-    const level = (endMs: number): number =>
-      speechLevelDb(
-        createClipAssembler(usual, voice).cut(endMs)?.samples?.subarray(-16000) ?? new Float32Array(0),
-      ) ?? NaN;
-    expect(level(8000)).toBeCloseTo(-30, 0);
-    expect(level(10000)).toBeGreaterThan(-26);
-    const asItIs = createClipAssembler(spec, voice).cut(8000)?.samples;
-    expect(asItIs).toEqual(voice.read(8000, 2560));
+    const once = createClipAssembler(usual, voice);
+    const equalizer = once.cut(4000)?.equalizer;
+    // The same clip again holds nothing new.
+    expect(once.cut(4000)?.equalizer).toEqual(equalizer);
+    expect(once.cut(8000)?.equalizer).not.toEqual(equalizer);
+    expect(once.cut(4000)?.equalizer).toEqual(equalizer);
+    // Without a voice nothing is learned.
+    expect(createClipAssembler(usual, wholeSound(new Float32Array(80000))).cut(4000)).toBeNull();
   });
 
   it('starts anew when time goes back', () => {

@@ -1,6 +1,9 @@
 // Cuts clips from the faces seen and the sound heard, on one clock. Pure.
 import type { Clip, ClipSpec } from '../clip/spec.ts';
-import { hasVoice, speechLevelDb } from '../clip/voice.ts';
+import { kaldiFbank, usedBinCount } from '../clip/log-mel.ts';
+import { blendSpectra, equalizerOf, speechSpectrum } from '../clip/usual-voice.ts';
+import type { VoiceSpectrum } from '../clip/usual-voice.ts';
+import { hasVoice } from '../clip/voice.ts';
 import type { FaceObservation } from './face-protocol.ts';
 import type { Sound } from './source.ts';
 
@@ -13,8 +16,8 @@ const leastToleranceMs = 120;
 /** No face before it was followed for this long: the first reading comes about a second after the start. */
 const leastSpanMs = 900;
 
-/** A speaker's usual level is that of this much sound before the clip's end. */
-const usualMs = 10_000;
+/** From one log-mel frame to the next. */
+const frameMs = 10;
 
 /** Share of the slots in which a face must really have been seen. */
 const leastSeenShare = 0.5;
@@ -30,7 +33,8 @@ export interface ClipAssembler {
    * repeat the nearest one. There is a face when it has been followed for 0.9 s, and was seen in at least half of the
    * slots since it came; since it came is at most the whole clip.
    *
-   * Sound: null unless hasVoice; silence stands before a sound that began less than a clip ago.
+   * Sound: null unless hasVoice; silence stands before a sound that began less than a clip ago. The equalizer is by what the
+   * speaker has said since the first clip that was cut; an end before the last one's begins anew.
    */
   cut(endMs: number): Clip | null;
 }
@@ -39,12 +43,21 @@ export function createClipAssembler(spec: ClipSpec, sound: Sound | null): ClipAs
   let seen: FaceObservation[] = [];
   let lastLookMs = -Infinity;
 
-  /** The speaker's usual level brought to that of the voices in training; what is louder or softer than usual stays so. */
-  const leveled = (samples: Float32Array, endMs: number): Float32Array => {
-    const usualDb = sound && speechLevelDb(sound.read(endMs, usualMs));
-    if (spec.speechLevelDb === null || usualDb === null) return samples;
-    const gain = 10 ** ((spec.speechLevelDb - usualDb) / 20);
-    return samples.map((sample) => sample * gain);
+  let usual: VoiceSpectrum | null = null;
+  let listenedToMs = -Infinity;
+
+  /** Learns the speaker's usual voice from what is new in a clip; the equalizer for it. */
+  const listen = (samples: Float32Array, endMs: number): Float32Array | null => {
+    const { usualSpectrum: target, bandLimitHz } = spec;
+    if (target === null) return null;
+    const usedBins = usedBinCount(bandLimitHz, target.length);
+    const { frames, frameCount, melBins } = kaldiFbank(samples, { bandLimitHz, melBins: target.length });
+    if (endMs < listenedToMs) [usual, listenedToMs] = [null, -Infinity];
+    const from = Math.max(0, frameCount - Math.round((endMs - listenedToMs) / frameMs));
+    const heard = speechSpectrum(frames, melBins, usedBins, { from });
+    usual = usual ? blendSpectra(usual, heard) : heard;
+    listenedToMs = endMs;
+    return equalizerOf(usual, target, usedBins);
   };
 
   return {
@@ -59,8 +72,11 @@ export function createClipAssembler(spec: ClipSpec, sound: Sound | null): ClipAs
     cut(endMs) {
       const frames = cutFrames(seen, endMs, spec);
       const heard = sound?.read(endMs, spec.soundMs) ?? null;
-      const samples = sound && heard && hasVoice(heard) ? afterSilence(leveled(heard, endMs), spec) : null;
-      return frames || samples ? { endMs, frames, samples } : null;
+      const voice = heard && hasVoice(heard) ? heard : null;
+      const equalizer = voice && listen(voice, endMs);
+      return frames || voice
+        ? { endMs, frames, samples: voice && afterSilence(voice, spec), equalizer }
+        : null;
     },
   };
 }

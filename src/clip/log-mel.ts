@@ -25,6 +25,8 @@ export interface LogMelOptions {
   readonly frameCount?: number;
   /** M, mel bins; 128 unless told (the model's config.audio.melBins). */
   readonly melBins?: number;
+  /** Added to ln of the energies (usual-voice.ts); digital silence stays; shape [M]. null: the official filterbank. */
+  readonly equalizer?: Float32Array | null;
 }
 
 /** Log-mel energies before padding and normalization. */
@@ -113,6 +115,23 @@ export function kaldiFbank(
   return { frames, frameCount, melBins };
 }
 
+/** Bins centered at most at the limit; those above hold the floor in any sound. */
+export function usedBinCount(bandLimitHz: number | null, melBins: number): number {
+  const { centersHz } = melBank(melBins);
+  // Centers rise with the bin, so the limit is a count of bins.
+  let used = melBins;
+  if (bandLimitHz !== null) while (used > 0 && centersHz[used - 1]! > bandLimitHz) used--;
+  return used;
+}
+
+/** Makes each bin louder by the equalizer, in place; digital silence stays. */
+function equalize({ frames, melBins }: FilterbankFrames, equalizer: Float32Array): void {
+  const silence = Math.fround(logFloor);
+  frames.forEach((value, at) => {
+    if (value > silence) frames[at] = Math.max(logFloor, value + equalizer[at % melBins]!);
+  });
+}
+
 function fillFrames(
   frames: Float32Array,
   samples: Float32Array,
@@ -120,11 +139,9 @@ function fillFrames(
   melBins: number,
   bandLimitHz: number | null,
 ): void {
-  const { first, start, weights, centersHz } = melBank(melBins);
+  const { first, start, weights } = melBank(melBins);
   const { input } = fft;
-  // Centers rise with the bin, so the limit is a count of bins.
-  let usedBins = melBins;
-  if (bandLimitHz !== null) while (usedBins > 0 && centersHz[usedBins - 1]! > bandLimitHz) usedBins--;
+  const usedBins = usedBinCount(bandLimitHz, melBins);
   for (let f = 0; f < frameCount; f++) {
     const offset = f * shiftSamples;
     let mean = 0;
@@ -170,5 +187,7 @@ export function logMel(samples: Float32Array, options: LogMelOptions): Float32Ar
   const frameCount = options.frameCount ?? 256;
   // Sound behind the last frame is not computed at all.
   const needed = (frameCount - 1) * shiftSamples + frameSamples;
-  return normalizeAndPad(kaldiFbank(samples.subarray(0, needed), options), frameCount);
+  const fbank = kaldiFbank(samples.subarray(0, needed), options);
+  if (options.equalizer) equalize(fbank, options.equalizer);
+  return normalizeAndPad(fbank, frameCount);
 }

@@ -19,10 +19,11 @@ export interface ClipSpec {
   /** Mel bins centered above this frequency hold the log floor (training data ended there); null keeps all. */
   readonly bandLimitHz: number | null;
   /**
-   * Level of the training voices' speech, dB re full scale: a live speaker's usual level is brought to it, since loudness
-   * tells of emotion but microphones differ. null leaves sound as it is.
+   * The training speakers' usual log-mel spectrum, ln of the energy, [M]: each speaker's usual one is brought to it
+   * (usual-voice.ts), since loudness and color tell of emotion but microphones, rooms and throats differ. null leaves sound
+   * as it is.
    */
-  readonly speechLevelDb: number | null;
+  readonly usualSpectrum: readonly number[] | null;
   /**
    * What training and scoring do with a recording shorter than soundMs: `official`, zero rows behind its spectrogram;
    * `silence`, the recording in the middle of silence, which is what a live clip of the same would be.
@@ -41,7 +42,7 @@ export const officialClipSpec: ClipSpec = {
   sampleRateHz: 16000,
   soundMs: 2560,
   bandLimitHz: null,
-  speechLevelDb: null,
+  usualSpectrum: null,
   shortSound: 'official',
   mirrorView: false,
 };
@@ -54,4 +55,6 @@ export interface Clip {
   readonly frames: Uint8ClampedArray | null;
   /** Mono sound, -1..1; soundMs long, newest last. */
   readonly samples: Float32Array | null;
+  /** Added to ln of the sound's energies, so that the speaker's usual voice is as the model's: [M]; null: as it is. */
+  readonly equalizer: Float32Array | null;
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { random } from '../base/random.ts';
-import { hasVoice, speechLevelDb } from './voice.ts';
+import { hasVoice } from './voice.ts';
 
 const seconds = 2.56;
 const amplitude = (levelDb: number): number => 10 ** (levelDb / 20);
@@ -33,12 +33,5 @@ describe('hasVoice', () => {
     expect(hasVoice(noise(() => -20))).toBe(true);
     expect(hasVoice(noise(syllables, 0.94))).toBe(false);
     expect(hasVoice(noise(syllables, 0.95))).toBe(true);
-  });
-});
-
-describe('speechLevelDb', () => {
-  it('is the level of the speech, whatever lies between', () => {
-    expect(speechLevelDb(noise((s) => (s % 0.4 < 0.2 ? -30 : -65)))).toBeCloseTo(-30, 0);
-    expect(speechLevelDb(new Float32Array(40960))).toBeNull();
   });
 });

@@ -1,5 +1,4 @@
-// Whether a voice is to be heard in a stretch of sound, by level alone, so that silence and steady noise are not read; and how
-// loud it is. Pure.
+// Whether a voice is to be heard in a stretch of sound, by level alone, so that silence and steady noise are not read. Pure.
 
 /** Frames of 25 ms: short against a syllable, long against a pitch period. */
 const frameSamples = 400;
@@ -19,40 +18,21 @@ const leastShare = 0.15;
 /** Less sound than this says nothing. */
 const leastFrames = 38;
 
-/** Levels of the 25 ms frames, dB re full scale, and those among them that are speech-like: louder than `leastDb`, too. */
-function speechLevels(
-  samples: Float32Array,
-  leastDb: number,
-): { frameCount: number; speech: readonly number[] } {
-  const frameCount = Math.floor(samples.length / frameSamples);
-  const levels = Array.from({ length: frameCount }, (_, i) =>
-    frameLevelDb(samples.subarray(i * frameSamples, (i + 1) * frameSamples)),
-  );
-  const sorted = [...levels].sort((a, b) => a - b);
-  const floor = Math.min(highestFloorDb, sorted[Math.floor(frameCount / 10)] ?? 0);
-  const threshold = Math.max(leastDb, floor + aboveFloorDb);
-  return { frameCount, speech: levels.filter((level) => level > threshold) };
-}
-
 /**
  * Whether at least 15 % of the 25 ms frames are above -50 dB re full scale and 6 dB above the quiet floor (the tenth
  * percentile of the frames' levels, at most -35 dB). Less than 0.95 s of sound never is a voice.
  * @param samples mono, 16 kHz, -1..1
  */
 export function hasVoice(samples: Float32Array): boolean {
-  const { frameCount, speech } = speechLevels(samples, speechDb);
+  const frameCount = Math.floor(samples.length / frameSamples);
+  const levels = Array.from({ length: frameCount }, (_, i) =>
+    frameLevelDb(samples.subarray(i * frameSamples, (i + 1) * frameSamples)),
+  );
+  const sorted = [...levels].sort((a, b) => a - b);
+  const floor = Math.min(highestFloorDb, sorted[Math.floor(frameCount / 10)] ?? 0);
+  const threshold = Math.max(speechDb, floor + aboveFloorDb);
+  const speech = levels.filter((level) => level > threshold);
   return frameCount >= leastFrames && speech.length >= leastShare * frameCount;
-}
-
-/**
- * Mean power of the speech-like frames, dB re full scale; null when there are none.
- * @param samples mono, 16 kHz, -1..1
- * @param leastDb what is softer is no speech, dB re full scale; -Infinity for recordings that are known to be speech, at any gain
- */
-export function speechLevelDb(samples: Float32Array, leastDb = speechDb): number | null {
-  const { speech } = speechLevels(samples, leastDb);
-  if (speech.length === 0) return null;
-  return 10 * Math.log10(speech.reduce((sum, level) => sum + 10 ** (level / 10), 0) / speech.length);
 }
 
 /** Level of a frame about its own mean (a microphone's constant offset is no sound), dB re full scale, at least -100. */

@@ -93,6 +93,7 @@ function clip(parts: 'both' | 'face' | 'voice'): Clip {
     endMs: 2560,
     frames: parts === 'voice' ? null : frames,
     samples: parts === 'face' ? null : samples,
+    equalizer: null,
   };
 }
 

@@ -40,7 +40,7 @@ function weights(
 const noise = random(3);
 const frames = Uint8ClampedArray.from({ length: 4 * 32 * 32 * 3 }, () => noise.integer(256));
 const samples = Float32Array.from({ length: 40960 }, () => 0.1 * noise.normal());
-const clip = { endMs: 0, frames, samples };
+const clip = { endMs: 0, frames, samples, equalizer: null };
 
 const read = async (loaded: LoadedWeights, given: Parameters<typeof readClip>[1]): Promise<number[]> => {
   const model = createModel(loaded);
@@ -152,6 +152,8 @@ describe('a loaded model', () => {
   });
 
   test('a clip without face and voice is our own bug', async () => {
-    await expect(read(weights(), { endMs: 0, frames: null, samples: null })).rejects.toThrow('internal:');
+    await expect(read(weights(), { endMs: 0, frames: null, samples: null, equalizer: null })).rejects.toThrow(
+      'internal:',
+    );
   });
 });

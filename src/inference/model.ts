@@ -76,6 +76,7 @@ export async function readClip({ manifest, params }: LoadedModel, clip: Clip): P
         bandLimitHz: spec.bandLimitHz,
         frameCount: config.audio.frameCount,
         melBins: config.audio.melBins,
+        equalizer: clip.equalizer,
       }),
       config,
     );
@@ -112,6 +113,6 @@ function newest(samples: Float32Array, soundMs: number, sampleRateHz: number): F
 export function blankClips({ clip: spec, missingModalities }: Manifest): Clip[] {
   const frames = new Uint8ClampedArray(spec.frameCount * spec.cropPx * spec.cropPx * 3);
   const samples = new Float32Array(Math.round((spec.soundMs * spec.sampleRateHz) / 1000));
-  const both = { endMs: 0, frames, samples };
+  const both = { endMs: 0, frames, samples, equalizer: null };
   return missingModalities ? [both, { ...both, samples: null }, { ...both, frames: null }] : [both];
 }

@@ -15,7 +15,7 @@ const spec: ClipSpec = {
   sampleRateHz: 16000,
   soundMs: 2560,
   bandLimitHz: null,
-  speechLevelDb: null,
+  usualSpectrum: null,
   shortSound: 'official',
   mirrorView: false,
 };
@@ -192,7 +192,8 @@ export function bench(held: readonly ('source' | 'recognizer' | 'tracker')[] = [
       cut: (endMs) => {
         if (!world.face && world.loudness === 0) return null;
         const frames = world.face ? new Uint8ClampedArray(16 * cropPx * cropPx * 3) : null;
-        return { endMs, frames, samples: world.loudness > 0 ? new Float32Array(40960) : null };
+        const samples = world.loudness > 0 ? new Float32Array(40960) : null;
+        return { endMs, frames, samples, equalizer: null };
       },
     }),
     nowMs: () => clockMs,

@@ -69,7 +69,7 @@ function openings(
     return modalities.map(
       (modality) => () =>
         scoreShards(
-          { data, modality, frameStep: null, rollSeed: null, leveling: 'usual' },
+          { data, modality, frameStep: null, rollSeed: null, equalize: 'usual' },
           selection,
           manifest,
           reader,

@@ -63,6 +63,7 @@ const options: ViewOptions = {
   color: 'rgb',
   bandLimitHz: null,
   frameStep: 4,
+  equalizers: null,
   shortSound: 'official',
   augment: 'none',
   roll: false,

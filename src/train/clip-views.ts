@@ -89,6 +89,8 @@ export interface ViewOptions {
    * `none`: the same random frames unchanged (the official validation).
    */
   readonly augment: 'official' | 'mild' | 'none';
+  /** Added to ln of the energies of every sample's sound; shape [samples, M]; null: sound is as it is. */
+  readonly equalizers: Float32Array | null;
   /** See ClipSpec. */
   readonly shortSound: 'official' | 'silence';
   /** The sound times a draw of Beta(10, 10) + 0.5: the official "roll", which never rolls. */
@@ -121,6 +123,7 @@ function inSilence(samples: Float32Array, length: number): Float32Array {
 
 /** @param stream null: as it is, but for the gain */
 function soundView(
+  i: number,
   sound: Float32Array,
   range: SampleRange,
   options: ViewOptions,
@@ -132,7 +135,8 @@ function soundView(
   let samples = change && stream ? augmentSound(sound, range, change, stream) : sound.subarray(...range);
   if (gain !== 1) samples = samples.map((x) => x * gain);
   if (options.shortSound === 'silence') samples = inSilence(samples, windowSamples(options));
-  const mel = logMel(samples, { bandLimitHz: options.bandLimitHz, frameCount, melBins });
+  const equalizer = options.equalizers?.subarray(i * melBins, (i + 1) * melBins) ?? null;
+  const mel = logMel(samples, { bandLimitHz: options.bandLimitHz, frameCount, melBins, equalizer });
   if (change && stream) maskMel(mel, melBins, change, stream);
   return mel;
 }
@@ -201,7 +205,7 @@ export async function trainingView(
     const gain = drawGain(stream, options.roll);
     const range = span && audioSampleRange(span.audioFrames, frameCount, sampleCount);
     const sound = await set.sound(i);
-    if (sound !== null) mel = soundView(sound, orWindow(range, window), options, gain, stream);
+    if (sound !== null) mel = soundView(i, sound, orWindow(range, window), options, gain, stream);
   }
   let frames: Float32Array | null = null;
   if (span !== null && wants(options, 'picture')) {
@@ -240,7 +244,7 @@ export async function pretrainingView(
         ? pretrainingSampleRange(span.audioFrames, frameRateHz, sampleCount)
         : null;
     const sound = await set.sound(i);
-    if (sound !== null) mel = soundView(sound, orWindow(range, window), options, gain, stream);
+    if (sound !== null) mel = soundView(i, sound, orWindow(range, window), options, gain, stream);
   }
   let frames: Float32Array | null = null;
   if (span !== null && wants(options, 'picture')) {
@@ -286,7 +290,7 @@ export async function testViews(
     const frames = spans[segment]?.frames;
     return {
       frames: frames && loaded ? normalizeFrames(stack(loaded, frames), options.color) : null,
-      mel: sound && soundView(sound, ranges[segment]!, options, gain, null),
+      mel: sound && soundView(i, sound, ranges[segment]!, options, gain, null),
     };
   });
 }

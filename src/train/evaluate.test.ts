@@ -29,7 +29,7 @@ import { parseSelection } from './scores/scored.ts';
 import type { SampleMeta } from './sample.ts';
 import { openSamples } from './shards/read.ts';
 import { openShardWriter } from './shards/write.ts';
-import type { VoiceLeveling } from './stills/voice-level.ts';
+import type { Equalizing } from './stills/equalize.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'evaluate-'));
 const data = join(root, 'data');
@@ -99,7 +99,7 @@ it.each([false, true])(
       modality: 'both',
       frameStep: 4,
       rollSeed: null,
-      leveling: 'usual',
+      equalize: 'usual',
     } as const;
     const reader = { config, clip, params: flat, backend: 'wasm', threads: 1 } as const;
     const everything = { split: null, folds: null, data: null };
@@ -115,6 +115,7 @@ it.each([false, true])(
         color: clip.color,
         bandLimitHz: null,
         frameStep: 4,
+        equalizers: null,
         shortSound: clip.shortSound,
         augment: 'none',
         roll: false,
@@ -178,22 +179,23 @@ function writeVoices(folder: string, gains: readonly [number, number]): void {
   writer.finish();
 }
 
-it('levels voices for a model that names a speech level, so that a gain of the recording changes nothing', async () => {
+it('equalizes voices for a model that names a usual voice, so that a gain of the recording changes nothing', async () => {
   const { manifest, flat } = await readModel(model);
-  const clip = { ...manifest.clip, speechLevelDb: -31 };
+  const { melBins } = manifest.config.audio;
+  const clip = { ...manifest.clip, usualSpectrum: new Array<number>(melBins).fill(-7) };
   const reader = { config: manifest.config, clip, params: flat, backend: 'wasm', threads: 1 } as const;
   writeVoices(join(root, 'loud'), [1, 1]);
   writeVoices(join(root, 'soft'), [1, 0.1]);
   const rowsOf = async (
     name: string,
-    leveling: VoiceLeveling,
+    equalize: Equalizing,
   ): Promise<{ rows: readonly (readonly number[])[]; protocol: string }> => {
     const shards = {
       data: [join(root, name)],
       modality: 'voice',
       frameStep: null,
       rollSeed: null,
-      leveling,
+      equalize,
     } as const;
     const everything = { split: null, folds: null, data: null };
     const scored = await scoreShards(shards, everything, { ...manifest, clip }, reader, silent);
@@ -204,7 +206,7 @@ it('levels voices for a model that names a speech level, so that a gain of the r
   const far = (a: readonly (readonly number[])[], b: readonly (readonly number[])[]): number =>
     Math.max(...a.flatMap((row, i) => row.map((p, c) => Math.abs(p - b[i]![c]!))));
   const [loud, soft] = [await rowsOf('loud', 'usual'), await rowsOf('soft', 'usual')];
-  expect(loud.protocol).toContain("Each speaker's usual level");
+  expect(loud.protocol).toContain("Each speaker's usual voice");
   expect(far(loud.rows, soft.rows)).toBeLessThan(1e-3);
   const recorded = [await rowsOf('loud', 'as-is'), await rowsOf('soft', 'as-is')] as const;
   const unleveled = far(recorded[0].rows, recorded[1].rows);
@@ -294,7 +296,7 @@ it('writes a report that asks nothing of anyone', async () => {
 
 it('explains wrong wishes', async () => {
   await expect(classes({ fold: 9 })).rejects.toThrow('the folds 1, 2');
-  await expect(classes({ voiceLevel: 'own' })).rejects.toThrow('names no speech level');
+  await expect(classes({ equalize: 'own' })).rejects.toThrow('names no usual voice');
   await expect(classes({ split: 'test' })).rejects.toThrow('the splits none');
   await expect(classes({ fold: 1, folds: [2] })).rejects.toThrow('give one of them');
   await expect(classes({ faces: root })).rejects.toThrow('one at a time');

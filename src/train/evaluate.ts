@@ -13,8 +13,8 @@ import { readModel } from './weights/model-folder.ts';
 import { alignOption, whole } from './options.ts';
 import { checkApart, describeSelection, parseSelection } from './scores/scored.ts';
 import type { Scored, Selection } from './scores/scored.ts';
-import { voiceLevelings } from './stills/voice-level.ts';
-import type { VoiceLeveling } from './stills/voice-level.ts';
+import { equalizings } from './stills/equalize.ts';
+import type { Equalizing } from './stills/equalize.ts';
 import { voiceConditions } from './stills/voice-noise.ts';
 import type { VoiceCondition } from './stills/voice-noise.ts';
 import { backendOption, chooseTrainBackend } from './webgpu.ts';
@@ -52,7 +52,7 @@ export interface EvaluateOptions {
   /** Of voices; default as-is. */
   readonly voiceNoise?: VoiceCondition;
   /** Default usual. */
-  readonly voiceLevel?: VoiceLeveling;
+  readonly equalize?: Equalizing;
   /** Default auto. */
   readonly backend?: BackendOption;
 }
@@ -107,10 +107,10 @@ export async function evaluate(options: EvaluateOptions, say: Say, command = '')
       '--calibrate-on is for classes; this model reads dimensions: leave it out.',
     );
   }
-  if (options.voiceLevel === 'own' && manifest.clip.speechLevelDb === null) {
+  if (options.equalize === 'own' && manifest.clip.usualSpectrum === null) {
     throw new Problem(
       'unsupported-file',
-      `Got --voice-level own, but ${options.model} names no speech level to bring voices to: leave it out.`,
+      `Got --equalize own, but ${options.model} names no usual voice to bring voices to: leave it out.`,
     );
   }
   const backend = await chooseTrainBackend(options.backend ?? 'auto');
@@ -130,7 +130,7 @@ export async function evaluate(options: EvaluateOptions, say: Say, command = '')
       modality: options.modality ?? 'both',
       frameStep: options.frameStep ?? null,
       rollSeed: options.roll === true ? options.seed : null,
-      leveling: options.voiceLevel ?? 'usual',
+      equalize: options.equalize ?? 'usual',
     };
     return scoreShards(shards, selection, manifest, reader, say);
   };
@@ -310,10 +310,10 @@ export function evaluateCommand(say: Say): Command {
     )
     .addOption(
       new Option(
-        '--voice-level <how>',
-        "for a model that names a speech level: each speaker's usual level is brought to it, each clip by itself, or voices are as loud as recorded",
+        '--equalize <how>',
+        "for a model that names a usual voice: each speaker's is brought to it, each clip by itself, or voices are as recorded",
       )
-        .choices(Object.keys(voiceLevelings))
+        .choices(Object.keys(equalizings))
         .default('usual'),
     )
     .option(

@@ -117,14 +117,17 @@ export async function finetuneStills(
     throw new Problem('unsupported-file', 'A run begins with --from or with --widen, not with both.');
   }
   const config: HicmaeConfig = { ...sizes[options.size], classCount: emotions.length };
-  const clip = stillsClipSpec(config);
   const identity = identityOf(options);
   checkRunFolder(out, resume, identity);
   mkdirSync(out, { recursive: true });
-  const data = await loadTrainingData(options, config, clip, say);
+  const wish = stillsClipSpec(config);
+  const data = await loadTrainingData(options, config, wish, say);
   const command = commandLine('finetune-stills', options);
   const before = options.from ?? options.widen;
   const earlier = before === undefined ? undefined : (await readWeights(before)).about;
+  // A run without voices leaves the voices' branch, and what it takes for usual, as they were.
+  const usualSpectrum = data.usualSpectrum ?? earlier?.clip?.usualSpectrum ?? null;
+  const clip = { ...wish, usualSpectrum };
   const provenance = {
     // How the weights came to be that it starts from, then this.
     command: [earlier?.provenance['command'], command].filter((part) => part !== undefined).join(' && '),

@@ -25,7 +25,8 @@ import type { Split, Wanted } from './run/run-data.ts';
 import { addCommonOptions, names, resolveOptions, stopOnInterrupt } from './run/run-options.ts';
 import type { CommonOptions, Resolved } from './run/run-options.ts';
 import type { SampleSet } from './sample.ts';
-import { soundGains } from './shards/gains.ts';
+import { hearVoices, sampleEqualizers } from './shards/equalizers.ts';
+import { usualSpectrumOf } from './stills/equalize.ts';
 import { openSamples } from './shards/read.ts';
 import type { TrainingEnd, Validation } from './run/trainer.ts';
 
@@ -44,8 +45,8 @@ export interface FinetuneOptions extends CommonOptions {
   readonly layerDecay: number;
   readonly dropPath: number;
   readonly patience: number;
-  /** What a speaker's usual level is brought to, dB re full scale. Undefined: voices are as loud as recorded. */
-  readonly speechLevel?: number;
+  /** Whether each speaker's usual voice is brought to the mean of those that are trained. */
+  readonly equalize: boolean;
 }
 
 /** Scores of the looks: the official code keeps the epoch of the best accuracy, or concordance. */
@@ -103,17 +104,23 @@ async function finetuneOnce(
   const { options } = resolved;
   const set = await openSamples(options.data);
   const { split, wanted } = splitOf(set, options, fold);
-  const speechLevelDb = options.speechLevel ?? null;
-  const everything = Array.from(set.samples.keys());
-  const gains = await soundGains(set, everything, speechLevelDb, 'usual', say);
-  await set.close();
   const config: HicmaeConfig = {
     ...sizes[options.size],
     classCount: wanted.labels.length,
     headActivation: options.headActivation,
   };
+  const own = clipSpecOf(options, config);
+  const everything = options.equalize ? Array.from(set.samples.keys()) : [];
+  const heard = await hearVoices(set, everything, own.bandLimitHz, config.audio.melBins, say);
+  await set.close();
+  const isTrained = new Set(split.trained);
+  const taught = [...heard.ids.keys()].filter((k) => isTrained.has(heard.ids[k]!));
+  const usualSpectrum = usualSpectrumOf(
+    taught.map((k) => heard.spectra[k]!),
+    taught.map((k) => heard.speakers[k]!),
+  );
+  const clip = { ...own, usualSpectrum };
   const { seed, partSize, dropPath, modalityDropout, recompute, augment, batch } = options;
-  const clip = { ...clipSpecOf(options, config), speechLevelDb };
   return runClips(
     resolved,
     {
@@ -143,7 +150,7 @@ async function finetuneOnce(
         config,
         targets: wanted.targets,
         weights: wanted.weights,
-        gains,
+        equalizers: sampleEqualizers(heard, set.samples.length, clip, 'usual'),
         options: {
           ...{ seed, batch, partSize, augment, dropPath, modalityDropout, recompute },
           mix: options.mix && options.task === 'classes',
@@ -269,9 +276,9 @@ export function finetuneCommand(say: (line: string) => void): Command {
         .default(Infinity, 'never'),
     )
     .option(
-      '--speech-level <dB>',
-      "level that a speaker's usual one is brought to, in training and in the page, re full scale, -100 to 0; -31.2 is that of CREMA-D's neutral voices (default: voices are as loud as recorded)",
-      number(-100, 0),
+      '--equalize',
+      "bring each speaker's usual voice to the mean of those that are trained, in training and in the page (default: voices are as recorded)",
+      false,
     )
     .action(async () => {
       const resolved = resolveOptions<FinetuneOptions>(command);

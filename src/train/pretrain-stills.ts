@@ -67,11 +67,12 @@ export async function pretrainStills(
   say(backend.reason);
   checkDivides(threads, { '--batch-faces': options.batchFaces, '--batch-voices': options.batchVoices });
   const config = oneSlot(options.size);
-  const clip = stillsClipSpec(pretrainSizes[options.size]);
   const identity = identityOf(options);
   checkRunFolder(out, resume, identity);
   mkdirSync(out, { recursive: true });
-  const data = await loadTrainingData(options, config, clip, say);
+  const wish = stillsClipSpec(pretrainSizes[options.size]);
+  const data = await loadTrainingData(options, config, wish, say);
+  const clip = { ...wish, usualSpectrum: data.usualSpectrum };
   const log = runLog(out, options.batchFaces + options.batchVoices, say);
   const { seed, batchFaces, batchVoices, maskFaces, maskVoices, skips } = options;
   try {

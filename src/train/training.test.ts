@@ -178,8 +178,8 @@ test('an exported run is scored on faces, voices and pairs', async () => {
   const onVoices = await evaluate({ ...common, voices, fold: 1 }, silent);
   expect(onVoices.n).toBe(6);
   expect(onVoices.dropped).toEqual({ 'voices: emotion "BOREDOM" is none of ours': 1 });
-  expect(onVoices.protocol).toContain("Each speaker's usual level");
-  const own = await evaluate({ ...common, voices, fold: 1, voiceLevel: 'own' }, silent);
+  expect(onVoices.protocol).toContain("Each speaker's usual voice");
+  const own = await evaluate({ ...common, voices, fold: 1, equalize: 'own' }, silent);
   expect(own.protocol).toContain('Each clip is brought');
   const denoised = await evaluate({ ...common, voices, fold: 1, voiceNoise: 'denoised' }, silent);
   expect(denoised.protocol).toContain("The voices' own noise is suppressed");
@@ -254,9 +254,7 @@ test('wrong wishes and damaged files are explained', async () => {
   await expect(evaluate({ ...common, faces, voiceNoise: 'noisy' }, silent)).rejects.toThrow(
     'give --voices DIR',
   );
-  await expect(evaluate({ ...common, faces, voiceLevel: 'own' }, silent)).rejects.toThrow(
-    'give --voices DIR',
-  );
+  await expect(evaluate({ ...common, faces, equalize: 'own' }, silent)).rejects.toThrow('give --voices DIR');
   await expect(evaluate({ ...common, faces, voices }, silent)).rejects.toThrow('--pairs');
   await expect(evaluate({ ...common, faces, split: 'test' }, silent)).rejects.toThrow(
     'test-images.npy.gz does not exist',
@@ -350,7 +348,7 @@ test("a wider model's recipe begins with a shipped one", async () => {
   const said: string[] = [];
   const data = { faces, voices, fold: 1, align: 'as-is', backend: 'wasm' } as const;
   await reproduce('mini', recipe, { ...data, out }, (line) => said.push(line));
-  expect(said.join('\n')).toContain('2 of 3: fine-tuning');
+  expect(said.join('\n')).toContain(`2 of ${String(recipe.finetune.length + 1)}: fine-tuning`);
   expect(said.join('\n')).toContain('width 128 widened to 256');
   const manifest = readFileSync(join(out, 'mini', 'manifest.json'), 'utf8');
   expect(manifest).toMatch(/finetune-stills .*--size mini .*--widen DIR/);

@@ -65,10 +65,15 @@ function positive(value: unknown, path: string): number {
     : mismatch(path, value, 'a number above 0');
 }
 
-/** dB re full scale, or null. */
-function level(value: unknown, path: string): number | null {
-  if (value === null || (typeof value === 'number' && value >= -100 && value <= 0)) return value;
-  return mismatch(path, value, 'a number from -100 to 0, or null');
+/** ln of the energy of every mel bin, or null. */
+function spectrum(value: unknown, melBins: number): number[] | null {
+  if (value === null) return null;
+  const path = 'clip.usualSpectrum';
+  const wanted = `${String(melBins)} numbers from -50 to 50 (config.audio.melBins), or null`;
+  const values = list(value, path).map((each) =>
+    typeof each === 'number' && Math.abs(each) <= 50 ? each : mismatch(path, each, wanted),
+  );
+  return values.length === melBins ? values : mismatch(path, values.length, wanted);
 }
 
 function count(value: unknown, path: string): number {
@@ -138,7 +143,8 @@ function parseClip(value: unknown, config: HicmaeConfig): ClipSpec {
     sampleRateHz: number('sampleRateHz'),
     soundMs: positive(fields['soundMs'], 'clip.soundMs'),
     bandLimitHz: limit === null ? null : positive(limit, 'clip.bandLimitHz'),
-    speechLevelDb: level(fields['speechLevelDb'], 'clip.speechLevelDb'),
+    // Manifests before there was one are of models that hear voices as they are.
+    usualSpectrum: spectrum(fields['usualSpectrum'] ?? null, config.audio.melBins),
     // Manifests before there was a choice are of models trained so.
     shortSound: oneOf(fields['shortSound'] ?? 'silence', 'clip.shortSound', ['official', 'silence']),
     // Manifests before there was a choice are of models that are read once.

@@ -41,8 +41,8 @@ export interface ClipsTaskData extends PreparedData {
   readonly config: HicmaeConfig;
   /** Wanted outputs of every sample: a distribution over classes, or dimensions; shape [samples, E]. */
   readonly targets: SharedFloats;
-  /** What the sound of every sample is multiplied by; null: it is taken as it is. */
-  readonly gains: SharedFloats | null;
+  /** See ViewOptions. */
+  readonly equalizers: SharedFloats | null;
   /** Weight of every sample in the loss. */
   readonly weights: SharedFloats;
   readonly options: ClipsOptions;
@@ -95,7 +95,7 @@ interface Group {
 
 export async function clipsTask(data: ClipsTaskData): Promise<RunTask> {
   const { config, options, weights, trained } = data;
-  const set = await openSamples(data.folders, data.gains);
+  const set = await openSamples(data.folders);
   const outputs = config.classCount;
   const idsOf = batches(trained, options.batch, options.seed);
   const views: Omit<ViewOptions, 'augment'> = {
@@ -103,6 +103,7 @@ export async function clipsTask(data: ClipsTaskData): Promise<RunTask> {
     color: data.color,
     bandLimitHz: data.bandLimitHz,
     frameStep: data.frameStep,
+    equalizers: data.equalizers,
     shortSound: data.shortSound,
     roll: true,
   };

@@ -62,6 +62,7 @@ export async function pretrainTask(data: PretrainTaskData): Promise<RunTask> {
     color,
     bandLimitHz: data.bandLimitHz,
     frameStep: data.frameStep,
+    equalizers: null,
     shortSound: data.shortSound,
     roll: true,
     parts: ({ both: 'both', face: 'picture', voice: 'sound' } as const)[options.read],

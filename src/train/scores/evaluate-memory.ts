@@ -18,11 +18,11 @@ import { progress } from '../progress.ts';
 import { streamOf } from '../run/sampler.ts';
 import type { SamplePicture, Scored, Selection } from './scored.ts';
 import { soundFrames } from '../stills/voice-augment.ts';
-import { voiceLevelings } from '../stills/voice-level.ts';
-import type { VoiceLeveling } from '../stills/voice-level.ts';
+import { equalizings } from '../stills/equalize.ts';
+import type { Equalizing } from '../stills/equalize.ts';
 import { recorded, voiceConditions } from '../stills/voice-noise.ts';
 import type { VoiceCondition } from '../stills/voice-noise.ts';
-import { listVoices, loadVoices, melSteps } from '../stills/voices.ts';
+import { equalized, listVoices, loadVoices, melSteps } from '../stills/voices.ts';
 import type { VoiceClip, VoiceSet } from '../stills/voices.ts';
 
 export interface MemoryOptions {
@@ -34,7 +34,7 @@ export interface MemoryOptions {
   /** Default as-is. */
   readonly voiceNoise?: VoiceCondition;
   /** Default usual. */
-  readonly voiceLevel?: VoiceLeveling;
+  readonly equalize?: Equalizing;
 }
 
 const protocols = {
@@ -66,7 +66,7 @@ export function memoryTask({
   voices,
   pairs,
   voiceNoise = 'as-is',
-  voiceLevel = 'usual',
+  equalize = 'usual',
 }: MemoryOptions): 'faces' | 'voices' | 'pairs' {
   if (faces === undefined && voices === undefined) {
     throw new Problem(
@@ -89,10 +89,10 @@ export function memoryTask({
       `Got --voice-noise ${voiceNoise} without voices: give --voices DIR, or leave it out.`,
     );
   }
-  if (voices === undefined && voiceLevel !== 'usual') {
+  if (voices === undefined && equalize !== 'usual') {
     throw new Problem(
       'unsupported-file',
-      `Got --voice-level ${voiceLevel} without voices: give --voices DIR, or leave it out.`,
+      `Got --equalize ${equalize} without voices: give --voices DIR, or leave it out.`,
     );
   }
   return pairs ? 'pairs' : faces === undefined ? 'voices' : 'faces';
@@ -196,12 +196,11 @@ async function load(
         dropped[`voices: ${why}`] = Math.max(dropped[`voices: ${why}`] ?? 0, count);
       clips = [...clips, ...list.clips];
     }
-    const { bandLimitHz, speechLevelDb } = clip;
-    const { melBins } = config.audio;
-    const leveling = options.voiceLevel ?? 'usual';
-    const wish = { bandLimitHz, melBins, speechLevelDb, leveling };
+    const { bandLimitHz, usualSpectrum } = clip;
+    const wish = { bandLimitHz, melBins: config.audio.melBins };
     const asIs = await loadVoices(clips, wish, threads, progress('decoded', say));
-    voices = recorded(asIs, options.voiceNoise ?? 'as-is', bandLimitHz, options.seed);
+    const heard = recorded(asIs, options.voiceNoise ?? 'as-is', bandLimitHz, options.seed);
+    voices = equalized(heard, usualSpectrum, bandLimitHz, options.equalize ?? 'usual');
   }
   return { faces, voices, clips, report, dropped };
 }
@@ -285,9 +284,7 @@ export async function scoreMemory(
       protocol: [
         protocols[task],
         mirrors.length > 1 ? mirrorProtocol : '',
-        voices && model.manifest.clip.speechLevelDb !== null
-          ? voiceLevelings[options.voiceLevel ?? 'usual']
-          : '',
+        voices && model.manifest.clip.usualSpectrum !== null ? equalizings[options.equalize ?? 'usual'] : '',
         voiceConditions[options.voiceNoise ?? 'as-is'],
       ]
         .filter((part) => part !== '')
@@ -297,8 +294,7 @@ export async function scoreMemory(
         split: options.faces === undefined ? null : split,
         voices: options.voices ?? null,
         voiceNoise: options.voices === undefined ? null : (options.voiceNoise ?? 'as-is'),
-        voiceLevel:
-          voices && model.manifest.clip.speechLevelDb !== null ? (options.voiceLevel ?? 'usual') : null,
+        equalize: voices && model.manifest.clip.usualSpectrum !== null ? (options.equalize ?? 'usual') : null,
         fold: selection.folds?.join(', ') ?? null,
         seed: options.pairs || options.voiceNoise === 'noisy' ? options.seed : null,
       },

@@ -13,10 +13,10 @@ import { progress } from '../progress.ts';
 import type { SampleMeta, SampleSet } from '../sample.ts';
 import { describeSelection } from './scored.ts';
 import type { SamplePicture, Scored, Selection } from './scored.ts';
-import { soundGains } from '../shards/gains.ts';
+import { hearVoices, sampleEqualizers } from '../shards/equalizers.ts';
 import { openSamples } from '../shards/read.ts';
-import { voiceLevelings } from '../stills/voice-level.ts';
-import type { VoiceLeveling } from '../stills/voice-level.ts';
+import { equalizings } from '../stills/equalize.ts';
+import type { Equalizing } from '../stills/equalize.ts';
 
 export type ModalityOption = 'both' | 'face' | 'voice';
 
@@ -26,8 +26,8 @@ export interface ShardOptions {
   readonly frameStep: number | null;
   /** Seed of the official random gain; null: none. */
   readonly rollSeed: number | null;
-  /** For a model that names a speech level. */
-  readonly leveling: VoiceLeveling;
+  /** For a model that names a usual voice. */
+  readonly equalize: Equalizing;
 }
 
 /** Samples that are scored, and why others are not. */
@@ -93,7 +93,7 @@ function choose(set: SampleSet, selection: Selection, manifest: Manifest, modali
 }
 
 function protocolOf(options: ShardOptions, manifest: Manifest, metas: readonly SampleMeta[]): string {
-  const { modality, frameStep, rollSeed, leveling } = options;
+  const { modality, frameStep, rollSeed, equalize } = options;
   const { shortSound } = manifest.clip;
   const clipSamples = manifest.clip.soundMs * 16;
   const shorter = metas.filter(({ sampleCount }) => sampleCount > 0 && sampleCount < clipSamples).length;
@@ -107,7 +107,7 @@ function protocolOf(options: ShardOptions, manifest: Manifest, metas: readonly S
           count > 0 ? [`${String(count)} samples are read by their ${name} alone`] : [],
         )
       : [`Only the ${modality} is read`];
-  const hears = modality !== 'face' && manifest.clip.speechLevelDb !== null;
+  const hears = modality !== 'face' && manifest.clip.usualSpectrum !== null;
   return [
     `Official multi-view test: mean of the ${outputs} of a sample's first and last clip (the official two crops of each are identical); a sample as short as one clip is read once`,
     frameStep === null
@@ -124,7 +124,7 @@ function protocolOf(options: ShardOptions, manifest: Manifest, metas: readonly S
     ...alone,
   ]
     .map((sentence) => `${sentence}.`)
-    .concat(hears ? [voiceLevelings[leveling]] : [])
+    .concat(hears ? [equalizings[equalize]] : [])
     .join(' ');
 }
 
@@ -177,10 +177,12 @@ export async function scoreShards(
       samples,
       predict: async () => {
         const part = ({ both: 'both', face: 'picture', voice: 'sound' } as const)[options.modality];
-        const { speechLevelDb } = manifest.clip;
-        const heard = options.modality === 'face' ? [] : ids;
-        const gains = await soundGains(set, heard, speechLevelDb, options.leveling, say);
-        const source = { folders, frameStep, rollSeed, gains };
+        const { clip, config } = manifest;
+        const listens =
+          clip.usualSpectrum !== null && options.equalize !== 'as-is' && options.modality !== 'face';
+        const heard = await hearVoices(set, listens ? ids : [], clip.bandLimitHz, config.audio.melBins, say);
+        const equalizers = sampleEqualizers(heard, set.samples.length, clip, options.equalize);
+        const source = { folders, frameStep, rollSeed, equalizers };
         const outputs = await readSamples(reader, source, ids, part, progress('scored', say));
         if (manifest.outputs === 'dimensions') {
           return {
@@ -221,7 +223,7 @@ export async function scoreShards(
           modality: options.modality,
           frameStep,
           roll: rollSeed,
-          voiceLevel: manifest.clip.speechLevelDb === null ? null : options.leveling,
+          equalize: manifest.clip.usualSpectrum === null ? null : options.equalize,
         },
       },
       picture: (i) => pictureOf(set, ids[i]!, reader, options.modality),

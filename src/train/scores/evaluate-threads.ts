@@ -85,7 +85,7 @@ export async function readItems(
     folders: [],
     frameStep: null,
     rollSeed: null,
-    gains: null,
+    equalizers: null,
   } as const;
   const replies = await withThreads(reader, rest, (threads) =>
     spread(
@@ -109,7 +109,7 @@ export async function readItems(
  */
 export async function readSamples(
   reader: Reader,
-  source: Pick<EvaluateThreadData, 'folders' | 'frameStep' | 'rollSeed' | 'gains'>,
+  source: Pick<EvaluateThreadData, 'folders' | 'frameStep' | 'rollSeed' | 'equalizers'>,
   ids: readonly number[],
   parts: 'both' | 'picture' | 'sound',
   onDone: OnDone,

@@ -38,8 +38,8 @@ export interface EvaluateThreadData {
   readonly frameStep: number | null;
   /** Seed of the sound's gains, as the official code draws them in testing too; null: gain 1. */
   readonly rollSeed: number | null;
-  /** What the sound of each sample is multiplied by; null: it is taken as it is. */
-  readonly gains: SharedFloats | null;
+  /** See ViewOptions. */
+  readonly equalizers: SharedFloats | null;
 }
 
 export type EvaluateRequest =
@@ -98,7 +98,7 @@ async function readSamples(
   ids: readonly number[],
   parts: 'both' | 'picture' | 'sound',
 ): Promise<number[][][]> {
-  const set = (samples ??= await openSamples(data.folders, data.gains));
+  const set = (samples ??= await openSamples(data.folders));
   const views: { readonly sample: number; readonly view: View }[] = [];
   for (const [k, id] of ids.entries()) {
     const options = {
@@ -106,6 +106,7 @@ async function readSamples(
       color: clip.color,
       bandLimitHz: clip.bandLimitHz,
       frameStep: frameStepOf(set.samples[id]?.frameRateHz ?? 0),
+      equalizers: data.equalizers,
       shortSound: clip.shortSound,
       augment: 'none',
       roll: data.rollSeed !== null,

@@ -22,20 +22,16 @@ interface Place {
 
 /**
  * Opens prepared folders as one set, samples in the order of the folders, their shards' names, and the shards.
- * @param gains what the sound of each sample is multiplied by; null: it is taken as it is
  * @throws Problem when a folder holds no shard, is not wholly prepared, or a shard is damaged or of another kind
  */
-export function openSamples(
-  folders: readonly string[],
-  gains: Float32Array | null = null,
-): Promise<SampleSet> {
+export function openSamples(folders: readonly string[]): Promise<SampleSet> {
   // Reading headers is quick and synchronous; the promise is the contract's.
   return new Promise((resolve) => {
-    resolve(openNow(folders, gains));
+    resolve(openNow(folders));
   });
 }
 
-function openNow(folders: readonly string[], gains: Float32Array | null): SampleSet {
+function openNow(folders: readonly string[]): SampleSet {
   const samples: SampleMeta[] = [];
   const places: Place[] = [];
   const classes = new Set<string>();
@@ -108,7 +104,7 @@ function openNow(folders: readonly string[], gains: Float32Array | null): Sample
           `${where} has ${String(samplesRead.length)} samples; ${meta.key}.json says ${String(meta.sampleCount)}.`,
         );
       }
-      return gains ? samplesRead.map((sample) => sample * gains[i]!) : samplesRead;
+      return samplesRead;
     },
     close: () => {
       closed = true;

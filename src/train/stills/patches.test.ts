@@ -3,13 +3,13 @@ import { expect, test } from 'vitest';
 import { random } from '../../base/random.ts';
 import { canonicalPoints, alignFace } from '../../clip/face-alignment.ts';
 import { normalizeFrames } from '../../clip/frames.ts';
-import { kaldiFbank, logMel } from '../../clip/log-mel.ts';
+import { logMel } from '../../clip/log-mel.ts';
 import { sizes } from '../../model/config.ts';
 import { audioPatches, videoPatches } from '../../model/embed.ts';
+import { voiceSetOf } from '../../testing/made-voices.ts';
 import { faceAugmentation, facePatcher } from './face-augment.ts';
 import { alignStills } from './faces.ts';
 import type { Stills } from './faces.ts';
-import { sharedBytes, sharedFloats, sharedInts, sharedShorts } from '../shared-array.ts';
 import { soundFrames, voiceAugmentation, voicePatcher, windowStart } from './voice-augment.ts';
 import { melSteps } from './voices.ts';
 import type { VoiceSet } from './voices.ts';
@@ -75,15 +75,7 @@ test('augmentation changes a face and stays in range', () => {
   expect(changed.every((value) => Math.abs(value) < 48)).toBe(true);
 });
 
-function someVoice(samples: Float32Array): VoiceSet {
-  const fbank = kaldiFbank(samples, { bandLimitHz: 5400 });
-  const mel = sharedShorts(fbank.frames.length);
-  fbank.frames.forEach((value, i) => (mel[i] = Math.round(value * melSteps)));
-  const frames = sharedInts(1);
-  frames[0] = fbank.frameCount;
-  const one = { start: sharedInts(1), frames, labels: sharedBytes(1), aboveUsualDb: sharedFloats(1) };
-  return { count: 1, melBins: 128, mel, ...one };
-}
+const someVoice = (samples: Float32Array): VoiceSet => voiceSetOf([samples], 5400);
 
 const noise = (count: number): Float32Array => new Float32Array(count).map(() => 0.1 * stream.normal());
 

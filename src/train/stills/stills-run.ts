@@ -43,9 +43,6 @@ export function stillsClipSpec(config: EncoderConfig): ClipSpec {
     bandLimitHz: 5400,
     shortSound: 'silence',
     mirrorView: true,
-    // Mean of clip/voice.ts's speechLevelDb over neutral clips of CREMA-D's folds 2 to 5 (100 of them, measured once by
-    // hand; anger has -21.3, sadness -34.7): what is usual for a person is more like their neutral voice than like the mean.
-    speechLevelDb: -31.2,
   };
 }
 

@@ -10,7 +10,8 @@ import type { FaceSet } from './faces.ts';
 import { progress } from '../progress.ts';
 import { permutation, streamOf } from '../run/sampler.ts';
 import { sharedBytes, sharedFloats } from '../shared-array.ts';
-import { listVoices, loadVoices, withoutSilence } from './voices.ts';
+import { usualSpectrumOf } from './equalize.ts';
+import { equalized, listVoices, loadVoices, spectrumOf, withoutSilence } from './voices.ts';
 import type { VoiceClip, VoiceSet } from './voices.ts';
 
 /** Which data, of the commands' options. */
@@ -26,6 +27,8 @@ export interface DataOptions {
 export interface TrainingData {
   readonly faces: FaceSet | null;
   readonly voices: VoiceSet | null;
+  /** The trained speakers' usual voice (ClipSpec's usualSpectrum); null without voices. */
+  readonly usualSpectrum: readonly number[] | null;
   /** Small, fixed subsets. */
   readonly validFaces: FaceSet | null;
   readonly validVoices: VoiceSet | null;
@@ -83,11 +86,11 @@ export async function loadTrainingData(
       validFaces = someFaces(valid.set, validationCount);
     }
   }
-  const { bandLimitHz, speechLevelDb } = clip;
-  const { melBins } = config.audio;
-  const wish = { bandLimitHz, melBins, speechLevelDb, leveling: 'usual' } as const;
-  let voices = null;
-  let validVoices = null;
+  const { bandLimitHz } = clip;
+  const wish = { bandLimitHz, melBins: config.audio.melBins };
+  let voices: VoiceSet | null = null;
+  let validVoices: VoiceSet | null = null;
+  let usualSpectrum: readonly number[] | null = null;
   if (options.voices !== undefined) {
     const load = async (clips: readonly VoiceClip[], name: string): Promise<VoiceSet> => {
       const set = await loadVoices(clips, wish, options.threads, progress(`decoding voices, ${name}`, say));
@@ -98,13 +101,17 @@ export async function loadTrainingData(
     const rest = listVoices(options.voices, { except: options.fold });
     for (const [why, count] of Object.entries(rest.dropped)) say(`voices left out: ${String(count)} ${why}`);
     const all = await load(rest.clips, `all but fold ${String(options.fold)}`);
-    voices = withoutSilence(all);
-    if (voices.count < all.count) say(`voices left out: ${String(all.count - voices.count)} silent`);
+    const heard = withoutSilence(all);
+    if (heard.count < all.count) say(`voices left out: ${String(all.count - heard.count)} silent`);
+    const spectra = Array.from({ length: heard.count }, (_, i) => spectrumOf(heard, i));
+    usualSpectrum = usualSpectrumOf(spectra, Array.from(heard.speakers, String));
+    voices = equalized(heard, usualSpectrum, bandLimitHz, 'usual');
     const order = permutation(held.length, streamOf(0, 0, 1));
-    validVoices = await load(
+    const some = await load(
       Array.from(order.subarray(0, validationCount), (i) => held[i]!),
       `some of fold ${String(options.fold)}`,
     );
+    validVoices = equalized(some, usualSpectrum, bandLimitHz, 'usual');
   }
-  return { faces, voices, validFaces, validVoices };
+  return { faces, voices, usualSpectrum, validFaces, validVoices };
 }

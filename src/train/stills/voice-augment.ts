@@ -1,11 +1,12 @@
 // Voices to the model's tokens: a window of log-mel frames, in training stretched, shifted, relouded and noised.
-import { logFloor, normalizeAndPad } from '../../clip/log-mel.ts';
+import { logFloor, normalizeAndPad, usedBinCount } from '../../clip/log-mel.ts';
+import { equalizerOf } from '../../clip/usual-voice.ts';
 import type { EncoderConfig } from '../../model/config.ts';
 import type { Random } from '../../base/random.ts';
-import { perDb } from './voice-level.ts';
-import { addLogs, levelsOf, noiseAbout, subtractNoise, usedBinCount } from './voice-noise.ts';
+import { perDb, usualVoice } from './equalize.ts';
+import { addLogs, levelsOf, noiseAbout, subtractNoise } from './voice-noise.ts';
 import type { VoiceLevels } from './voice-noise.ts';
-import { melSteps } from './voices.ts';
+import { melSteps, spectrumOf } from './voices.ts';
 import type { VoiceSet } from './voices.ts';
 
 /** Frames that 2.56 s of sound fill; the last two of 256 stay zero in the log domain, as in the live clip. */
@@ -15,8 +16,8 @@ export const soundFrames = 254;
 export interface VoiceAugmentation {
   /** Largest change of level in decibels. */
   readonly gainDb: number;
-  /** Probability that the voice has been as loud for long, so that its own level counts as the speaker's usual one. */
-  readonly ownLevel: number;
+  /** Probability that the speaker is hardly known: the usual voice is that of this clip and of up to three more. */
+  readonly stranger: number;
   /** Largest tilt of the spectrum from its lowest to its highest bin, in decibels. */
   readonly tiltDb: number;
   /** Largest relative change of speed. */
@@ -34,7 +35,7 @@ export interface VoiceAugmentation {
 
 export const voiceAugmentation: VoiceAugmentation = {
   gainDb: 4,
-  ownLevel: 0.25,
+  stranger: 0.6,
   tiltDb: 6,
   speed: 0.12,
   shiftBins: 3,
@@ -47,11 +48,14 @@ export const voiceAugmentation: VoiceAugmentation = {
 /** For pre-training, which is to predict the voice itself: no noise and no room. */
 export const gentleVoiceAugmentation: VoiceAugmentation = {
   ...voiceAugmentation,
-  ownLevel: 0,
+  stranger: 0,
   noise: 0,
   clean: 0,
   room: 0,
 };
+
+/** How many other clips of the speaker a stranger's usual voice may be known from. */
+const mostOthers = 3;
 
 /** How many frames ago a room's echoes were said. */
 const echoFrames = [3, 7, 13];
@@ -125,6 +129,26 @@ export function voicePatcher(config: EncoderConfig, bandLimitHz: number | null):
     if (!found) ofSet.set(index, (found = levelsOf(set, index, used)));
     return found;
   };
+  const bySpeaker = new WeakMap<VoiceSet, number[][]>();
+  const clipsOf = (set: VoiceSet, index: number): readonly number[] => {
+    let clips = bySpeaker.get(set);
+    if (!clips) {
+      bySpeaker.set(set, (clips = []));
+      for (const [i, speaker] of set.speakers.entries()) (clips[speaker] ??= []).push(i);
+    }
+    return clips[set.speakers[index]!]!;
+  };
+  /** Equalizes a voice, already equalized by all of its speaker's clips, as if only few of them were known. */
+  const forget = (set: VoiceSet, index: number, random: Random): Float32Array | null => {
+    if (set.usualSpectrum === null) return null;
+    const clips = clipsOf(set, index);
+    const others = Array.from(
+      { length: random.integer(mostOthers + 1) },
+      () => clips[random.integer(clips.length)]!,
+    );
+    const spectra = [index, ...others].map((i) => spectrumOf(set, i));
+    return equalizerOf(usualVoice(spectra), set.usualSpectrum, used);
+  };
   return {
     fill(set, index, positions, patches, offset, random, augmentation, place = 0.5) {
       const { mel } = set;
@@ -149,13 +173,14 @@ export function voicePatcher(config: EncoderConfig, bandLimitHz: number | null):
         const low = Math.min(0, length - span) - cut;
         const high = Math.max(0, length - span) + cut;
         start = low + random.uniform() * (high - low);
-        const offsetDb = random.uniform() < a.ownLevel ? set.aboveUsualDb[index]! : 0;
-        const gain = (spread(random, a.gainDb) - offsetDb) * perDb;
+        const equalizer = random.uniform() < a.stranger ? forget(set, index, random) : null;
+        const gain = spread(random, a.gainDb) * perDb;
         const tilt = spread(random, a.tiltDb) * perDb;
         noisy = random.uniform() < a.noise;
         own = levels(set, index);
         // Loud voices must not be known by how little noise they were recorded with: noise follows the voice here.
-        const noiseLevel = own.speech + gain - (8 + random.uniform() * 32) * perDb;
+        const louder = equalizer ? equalizer.reduce((sum, value) => sum + value, 0) / used : 0;
+        const noiseLevel = own.speech + gain + louder - (8 + random.uniform() * 32) * perDb;
         const noiseTilt = spread(random, 12) * perDb;
         if (random.uniform() < a.clean) {
           depth = (5 + random.uniform() * 30) * perDb;
@@ -169,7 +194,7 @@ export function voicePatcher(config: EncoderConfig, bandLimitHz: number | null):
         }
         for (let m = 0; m < melBins; m++) {
           const x = m / melBins - 0.5;
-          level[m] = gain + tilt * x;
+          level[m] = gain + tilt * x + (equalizer?.[m] ?? 0);
           noise[m] = noiseLevel + noiseTilt * x;
         }
       }

@@ -1,12 +1,12 @@
 // A recording's own noise: found, taken out and put in. Training's noise follows the voice, so that it does not tell how loud it was.
 import { expect, test } from 'vitest';
 import { random } from '../../base/random.ts';
-import { kaldiFbank, logFloor } from '../../clip/log-mel.ts';
+import { logFloor, usedBinCount } from '../../clip/log-mel.ts';
 import { sizes } from '../../model/config.ts';
-import { sharedBytes, sharedFloats, sharedInts, sharedShorts } from '../shared-array.ts';
+import { voiceSetOf } from '../../testing/made-voices.ts';
 import { voiceAugmentation, voicePatcher } from './voice-augment.ts';
-import { perDb } from './voice-level.ts';
-import { levelsOf, recorded, usedBinCount } from './voice-noise.ts';
+import { perDb } from './equalize.ts';
+import { levelsOf, recorded } from './voice-noise.ts';
 import { melSteps } from './voices.ts';
 import type { VoiceSet } from './voices.ts';
 
@@ -20,19 +20,11 @@ function recording(gain: number): Float32Array {
 }
 
 /** The same recording as it is, and 20 dB softer. */
-function voices(): VoiceSet {
-  const clips = [1, 0.1].map((gain) => kaldiFbank(recording(gain), { bandLimitHz }));
-  const mel = sharedShorts(clips.reduce((sum, { frames }) => sum + frames.length, 0));
-  const [start, frames] = [sharedInts(2), sharedInts(2)];
-  let at = 0;
-  clips.forEach((clip, i) => {
-    start[i] = at / 128;
-    frames[i] = clip.frameCount;
-    clip.frames.forEach((value) => (mel[at++] = Math.round(value * melSteps)));
-  });
-  const rest = { labels: sharedBytes(2), aboveUsualDb: sharedFloats(2) };
-  return { count: 2, melBins: 128, mel, start, frames, ...rest };
-}
+const voices = (): VoiceSet =>
+  voiceSetOf(
+    [1, 0.1].map((gain) => recording(gain)),
+    bandLimitHz,
+  );
 
 /** Mean ln of the energies of frames from..to of a clip, over the bins in use. */
 function mean(set: VoiceSet, clip: number, from: number, to: number): number {

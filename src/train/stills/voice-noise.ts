@@ -2,21 +2,11 @@
 // a model may take little noise for anger; training breaks that, and scoring shows whether it did.
 import { random } from '../../base/random.ts';
 import type { Random } from '../../base/random.ts';
-import { kaldiFbank, logFloor } from '../../clip/log-mel.ts';
+import { logFloor, usedBinCount } from '../../clip/log-mel.ts';
 import { sharedShorts } from '../shared-array.ts';
-import { perDb } from './voice-level.ts';
-import { melSteps } from './voices.ts';
+import { perDb } from './equalize.ts';
+import { melSteps, spectraOf } from './voices.ts';
 import type { VoiceSet } from './voices.ts';
-
-/** Bins that can hold energy under a band limit: those above hold the floor in any sound. */
-export function usedBinCount(bandLimitHz: number | null, melBins: number): number {
-  const impulse = new Float32Array(400);
-  impulse[200] = 1;
-  const { frames } = kaldiFbank(impulse, { bandLimitHz, melBins });
-  let used = melBins;
-  while (used > 0 && frames[used - 1]! <= logFloor) used--;
-  return used;
-}
 
 /** Share of a clip's frames in which a bin holds no more than the recording's own noise, and those of loud speech. */
 const noiseShare = 0.15;
@@ -29,7 +19,7 @@ export interface VoiceLevels {
   readonly speech: number;
 }
 
-/** @param usedBins as {@link usedBinCount} */
+/** @param usedBins bins below the band limit */
 export function levelsOf(
   { mel, melBins, start, frames }: VoiceSet,
   index: number,
@@ -104,5 +94,5 @@ export function recorded(
       }
     }
   }
-  return { ...set, mel };
+  return { ...set, mel, ...spectraOf({ ...set, mel }, usedBins) };
 }

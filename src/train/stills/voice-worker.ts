@@ -2,7 +2,6 @@
 import { OggOpusDecoder } from 'ogg-opus-decoder';
 import { Problem } from '../../base/errors.ts';
 import { kaldiFbank, sampleRateHz } from '../../clip/log-mel.ts';
-import { speechLevelDb } from '../../clip/voice.ts';
 import { serve } from '../threads.ts';
 import { melSteps, readBytes } from './voices.ts';
 import type { DecodeReply, DecodeRequest } from './voices.ts';
@@ -36,10 +35,8 @@ async function decode(path: string): Promise<Float32Array> {
 serve<DecodeRequest, DecodeReply>(async ({ paths, bandLimitHz, melBins }) => {
   const parts: Float32Array[] = [];
   const frames: number[] = [];
-  const levelsDb: number[] = [];
   for (const path of paths) {
     const samples = await decode(path);
-    levelsDb.push(speechLevelDb(samples, -Infinity) ?? NaN);
     const fbank = kaldiFbank(samples, { bandLimitHz, melBins });
     parts.push(fbank.frames);
     frames.push(fbank.frameCount);
@@ -47,5 +44,5 @@ serve<DecodeRequest, DecodeReply>(async ({ paths, bandLimitHz, melBins }) => {
   const mel = new Int16Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
   for (const part of parts) for (const value of part) mel[at++] = Math.round(value * melSteps);
-  return { frames, levelsDb, mel };
+  return { frames, mel };
 });

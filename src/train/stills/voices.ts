@@ -2,15 +2,17 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Problem } from '../../base/errors.ts';
-import { logFloor } from '../../clip/log-mel.ts';
+import { logFloor, usedBinCount } from '../../clip/log-mel.ts';
+import { speechSpectrum } from '../../clip/usual-voice.ts';
+import type { VoiceSpectrum } from '../../clip/usual-voice.ts';
 import { emotions } from '../../model/labels.ts';
 import { readCache, sha256, writeCache } from '../cache.ts';
 import { readCsv } from '../csv.ts';
 import { sharedBytes, sharedFloats, sharedInts, sharedShorts } from '../shared-array.ts';
 import type { SharedBytes, SharedFloats, SharedInts, SharedShorts } from '../shared-array.ts';
 import { spread, startThread } from '../threads.ts';
-import { levelGains, perDb, usualLevels } from './voice-level.ts';
-import type { VoiceLeveling } from './voice-level.ts';
+import { equalizersOf } from './equalize.ts';
+import type { Equalizing } from './equalize.ts';
 
 /** Log-mel energies are kept as 16-bit integers of this many steps per unit of ln: +-32, finer than any noise. */
 export const melSteps = 1024;
@@ -29,8 +31,14 @@ export interface VoiceSet {
   /** Frames of each clip, 10 ms apart. */
   readonly frames: SharedInts;
   readonly labels: SharedBytes;
-  /** How far each clip is above its speaker's usual level, dB; 0 where levels are not known. */
-  readonly aboveUsualDb: SharedFloats;
+  /** Who speaks in each clip, counted from 0; all whose name is not told are one. */
+  readonly speakers: SharedInts;
+  /** Mean log-mel spectrum of each clip's speech, as VoiceSpectrum; shape [clips, melBins]. */
+  readonly spectra: SharedFloats;
+  /** Frames of speech in each clip. */
+  readonly speechFrames: SharedInts;
+  /** What speakers' usual voices were brought to; null: voices are as recorded. */
+  readonly usualSpectrum: readonly number[] | null;
 }
 
 /** A row of clips.csv that can be used. */
@@ -147,21 +155,16 @@ export interface DecodeRequest {
 /** Frames of each file, joined. */
 export interface DecodeReply {
   readonly frames: readonly number[];
-  /** Level of each file's speech, dB re full scale; NaN: no speech. */
-  readonly levelsDb: readonly number[];
   readonly mel: Int16Array;
 }
 
-/** How a model hears, and how voices are leveled for it. */
+/** How a model hears. */
 export interface VoiceWish {
   readonly bandLimitHz: number | null;
   readonly melBins: number;
-  /** A speaker's usual level is brought to this, dB re full scale; null: voices are as they are. */
-  readonly speechLevelDb: number | null;
-  readonly leveling: VoiceLeveling;
 }
 
-/** Log-mel frames of every clip, from .cache/ or decoded by all threads, and leveled. */
+/** Log-mel frames of every clip as recorded, from .cache/ or decoded by all threads. */
 export async function loadVoices(
   clips: readonly VoiceClip[],
   wish: VoiceWish,
@@ -176,7 +179,6 @@ export async function loadVoices(
   const start = sharedInts(count);
   const frames = sharedInts(count);
   const labels = sharedBytes(count);
-  const levelsDb = new Float32Array(count);
   clips.forEach(({ label }, i) => (labels[i] = label));
   const place = (): number => {
     let total = 0;
@@ -186,21 +188,16 @@ export async function loadVoices(
     });
     return total;
   };
+  const names = [...new Set(clips.map(({ speaker }) => speaker))];
+  const speakers = sharedInts(count);
+  clips.forEach(({ speaker }, i) => (speakers[i] = names.indexOf(speaker)));
   const finished = (mel: SharedShorts): VoiceSet => {
-    const speakers = clips.map(({ speaker }) => speaker);
-    const usualDb = usualLevels(levelsDb, speakers);
-    const aboveUsualDb = sharedFloats(count);
-    usualDb.forEach((usual, i) => (aboveUsualDb[i] = levelsDb[i]! - usual || 0));
-    const set = { count, melBins, mel, start, frames, labels, aboveUsualDb };
-    if (wish.speechLevelDb !== null)
-      amplify(set, levelGains(levelsDb, speakers, wish.speechLevelDb, wish.leveling));
-    return set;
+    const set = { count, melBins, mel, start, frames, labels, speakers, usualSpectrum: null };
+    return { ...set, ...spectraOf(set, usedBinCount(bandLimitHz, melBins)) };
   };
   const cachedFrames = readCache(`${name}.frames`, count * 4);
-  const cachedLevels = readCache(`${name}.levels`, count * 4);
-  if (cachedFrames && cachedLevels) {
+  if (cachedFrames) {
     frames.set(new Int32Array(cachedFrames.slice().buffer));
-    levelsDb.set(new Float32Array(cachedLevels.slice().buffer));
     const mel = sharedShorts(place() * melBins);
     const cachedMel = readCache(`${name}.mel`, mel.byteLength);
     if (cachedMel) {
@@ -224,7 +221,6 @@ export async function loadVoices(
     await Promise.all(threads.map((thread) => thread.close()));
   }
   frames.set(replies.flatMap((reply) => reply.frames));
-  levelsDb.set(replies.flatMap((reply) => reply.levelsDb));
   const mel = sharedShorts(place() * melBins);
   let at = 0;
   for (const reply of replies) {
@@ -233,42 +229,85 @@ export async function loadVoices(
   }
   writeCache(`${name}.mel`, new Uint8Array(mel.buffer));
   writeCache(`${name}.frames`, new Uint8Array(frames.buffer));
-  writeCache(`${name}.levels`, new Uint8Array(levelsDb.buffer));
   return finished(mel);
 }
 
-/** Makes each clip louder by so many dB, in place; digital silence stays. */
-function amplify({ count, melBins, mel, start, frames }: VoiceSet, gainsDb: Float32Array): void {
-  const floor = logFloor * melSteps;
+/** Spectra of the clips' speech. @param usedBins bins below the band limit */
+export function spectraOf(
+  { count, melBins, mel, start, frames }: Pick<VoiceSet, 'count' | 'melBins' | 'mel' | 'start' | 'frames'>,
+  usedBins: number,
+): Pick<VoiceSet, 'spectra' | 'speechFrames'> {
+  const spectra = sharedFloats(count * melBins);
+  const speechFrames = sharedInts(count);
   for (let i = 0; i < count; i++) {
-    const gain = gainsDb[i]! * perDb * melSteps;
-    const begin = start[i]! * melBins;
-    for (let at = begin; at < begin + frames[i]! * melBins; at++)
-      if (mel[at]! > floor) mel[at] = Math.max(floor, mel[at]! + gain);
+    const place = { begin: start[i]! * melBins, frameCount: frames[i]!, steps: melSteps };
+    const spectrum = speechSpectrum(mel, melBins, usedBins, place);
+    spectra.set(spectrum.mean, i * melBins);
+    speechFrames[i] = spectrum.frames;
   }
+  return { spectra, speechFrames };
 }
 
-/** The set without its silent clips: nothing of theirs rises clearly above the floor. */
+/** The spectrum of one clip's speech; it shares the set's memory. */
+export function spectrumOf({ melBins, spectra, speechFrames }: VoiceSet, i: number): VoiceSpectrum {
+  return { mean: spectra.subarray(i * melBins, (i + 1) * melBins), frames: speechFrames[i]! };
+}
+
+/**
+ * The set with its voices equalized; the arrays of the one given are changed.
+ * @param target ClipSpec's usualSpectrum
+ */
+export function equalized(
+  set: VoiceSet,
+  target: readonly number[] | null,
+  bandLimitHz: number | null,
+  how: Equalizing,
+): VoiceSet {
+  if (target === null || how === 'as-is') return set;
+  const { count, melBins, mel, start, frames, spectra } = set;
+  const usedBins = usedBinCount(bandLimitHz, melBins);
+  const own = Array.from({ length: count }, (_, i) => spectrumOf(set, i));
+  const equalizers = equalizersOf(own, Array.from(set.speakers, String), target, usedBins, how);
+  const floor = logFloor * melSteps;
+  equalizers.forEach((equalizer, i) => {
+    const steps = equalizer.map((value) => value * melSteps);
+    const begin = start[i]! * melBins;
+    for (let t = 0; t < frames[i]!; t++) {
+      const at = begin + t * melBins;
+      for (let m = 0; m < usedBins; m++)
+        if (mel[at + m]! > floor)
+          mel[at + m] = Math.min(32767, Math.max(floor, Math.round(mel[at + m]! + steps[m]!)));
+    }
+    for (let m = 0; m < usedBins; m++) spectra[i * melBins + m]! += equalizer[m]!;
+  });
+  return { ...set, usualSpectrum: target };
+}
+
+/** The set without its silent clips. */
 export function withoutSilence(set: VoiceSet): VoiceSet {
   const { melBins } = set;
-  const loud = Array.from({ length: set.count }, (_, i) => i).filter((i) => {
-    const from = set.start[i]! * melBins;
-    return set.mel
-      .subarray(from, from + set.frames[i]! * melBins)
-      .some((value) => value > (logFloor + 3) * melSteps);
+  const heard = Array.from(set.speechFrames.keys()).filter((i) => set.speechFrames[i]! > 0);
+  const ints = (from: SharedInts): SharedInts => {
+    const chosen = sharedInts(heard.length);
+    heard.forEach((i, k) => (chosen[k] = from[i]!));
+    return chosen;
+  };
+  const labels = sharedBytes(heard.length);
+  const spectra = sharedFloats(heard.length * melBins);
+  heard.forEach((i, k) => {
+    labels[k] = set.labels[i]!;
+    spectra.set(set.spectra.subarray(i * melBins, (i + 1) * melBins), k * melBins);
   });
-  if (loud.length === set.count) return set;
-  const start = sharedInts(loud.length);
-  const frames = sharedInts(loud.length);
-  const labels = sharedBytes(loud.length);
-  const aboveUsualDb = sharedFloats(loud.length);
-  loud.forEach((from, i) => {
-    start[i] = set.start[from]!;
-    frames[i] = set.frames[from]!;
-    labels[i] = set.labels[from]!;
-    aboveUsualDb[i] = set.aboveUsualDb[from]!;
-  });
-  return { count: loud.length, melBins, mel: set.mel, start, frames, labels, aboveUsualDb };
+  return {
+    ...set,
+    count: heard.length,
+    start: ints(set.start),
+    frames: ints(set.frames),
+    labels,
+    speakers: ints(set.speakers),
+    spectra,
+    speechFrames: ints(set.speechFrames),
+  };
 }
 
 /** Reads a whole file or says which one cannot be read. */
