@@ -232,6 +232,29 @@ it('scores what was asked for and says what it left out', async () => {
   expect(needy.n).toBe(8);
 }, 60_000);
 
+it('scores parts together that were read by models of their own', async () => {
+  const parts = [await classes({ fold: 1 }), await classes({ fold: 2 })];
+  const html = join(root, 'together.html');
+  const together = await classes({ model: [model, model], folds: [1, 2], html });
+  const whole = await classes({});
+  expect(together.n).toBe(parts[0]!.n + parts[1]!.n);
+  expect(together.confusion).toEqual(whole.confusion);
+  expect(together.intervalMethod).toEqual(whole.intervalMethod);
+  expect(together.undetectedFaces).toBe(whole.undetectedFaces);
+  expect(together.data['folds']).toBe('1, 2');
+  expect(readFileSync(html, 'utf8')).toContain('Worst errors');
+  const dimensions = (await evaluate(
+    options({ model: [regression, regression], folds: [1, 2] }),
+    silent,
+  )) as DimensionEvaluation;
+  const alone = (await evaluate(options({ model: regression }), silent)) as DimensionEvaluation;
+  expect(dimensions.scores.ccc.mean).toBeCloseTo(alone.scores.ccc.mean, 10);
+  const other = [model, regression];
+  await expect(classes({ model: other, folds: [1, 2] })).rejects.toThrow('read the same');
+  await expect(classes({ model: other, folds: [1] })).rejects.toThrow('2 models and 1 folds');
+  await expect(classes({ model: other })).rejects.toThrow('2 models and 0 folds');
+}, 60_000);
+
 it('fits a temperature on other samples only', async () => {
   await expect(classes({ calibrateOn: ['fold:2'] })).rejects.toThrow('that are scored');
   await expect(classes({ fold: 1, calibrateOn: [`data:${data}`, 'fold:1'] })).rejects.toThrow(

@@ -1,6 +1,6 @@
 // `evaluate`: scores an exported model on prepared samples, or on folders of faces and voices alone or paired by label.
 import { availableParallelism } from 'node:os';
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { Command, Option } from 'commander';
 import { Problem } from '../base/errors.ts';
 import { writeWhole } from './cache.ts';
 import { memoryTask, scoreMemory } from './scores/evaluate-memory.ts';
@@ -10,9 +10,9 @@ import type { Reader } from './scores/evaluate-threads.ts';
 import { evaluateClasses, evaluateDimensions } from './scores/evaluation.ts';
 import type { CalibrationSource, ClassEvaluation, Evaluation } from './scores/evaluation.ts';
 import { readModel } from './weights/model-folder.ts';
-import { alignOption, whole } from './options.ts';
-import { checkApart, describeSelection, parseSelection } from './scores/scored.ts';
-import type { Scored, Selection } from './scores/scored.ts';
+import { alignOption, foldList, whole } from './options.ts';
+import { checkApart, describeSelection, parseSelection, pooled } from './scores/scored.ts';
+import type { Scorable, Scored, Selection } from './scores/scored.ts';
 import { equalizings } from './stills/equalize.ts';
 import type { Equalizing } from './stills/equalize.ts';
 import { voiceConditions } from './stills/voice-noise.ts';
@@ -23,7 +23,8 @@ import type { BackendOption } from './webgpu.ts';
 export { pairByLabel } from './scores/evaluate-memory.ts';
 
 export interface EvaluateOptions {
-  readonly model: string;
+  /** A folder; several: the k-th reads the k-th of `folds`, and all are scored together. */
+  readonly model: string | readonly string[];
   /** Folders of prepared samples. */
   readonly data?: readonly string[];
   readonly faces?: string;
@@ -37,8 +38,7 @@ export interface EvaluateOptions {
   readonly modality?: ModalityOption;
   /** Of prepared samples; default by the recording's frame rate. */
   readonly frameStep?: number;
-  /** Of prepared samples; default official. */
-  /** The official random gain in testing. */
+  /** Of prepared samples: the official random gain in testing. */
   readonly roll?: boolean;
   /** See parseSelection. */
   readonly calibrateOn?: readonly string[];
@@ -100,31 +100,19 @@ export function evaluate(options: EvaluateOptions, say: Say, command?: string): 
 export async function evaluate(options: EvaluateOptions, say: Say, command = ''): Promise<Evaluation> {
   checkOptions(options);
   const held = options.calibrateOn && parseSelection(options.calibrateOn);
-  const { manifest, flat } = await readModel(options.model);
-  if (held && manifest.outputs === 'dimensions') {
-    throw new Problem(
-      'unsupported-file',
-      '--calibrate-on is for classes; this model reads dimensions: leave it out.',
-    );
-  }
-  if (options.equalize === 'own' && manifest.clip.usualSpectrum === null) {
-    throw new Problem(
-      'unsupported-file',
-      `Got --equalize own, but ${options.model} names no usual voice to bring voices to: leave it out.`,
-    );
-  }
+  const folds = options.folds ?? (options.fold === undefined ? null : [options.fold]);
+  const models = await readModels(options, folds);
   const backend = await chooseTrainBackend(options.backend ?? 'auto');
   if (backend.name === 'webgpu') say(backend.reason);
-  const reader: Reader = {
-    config: manifest.config,
-    clip: manifest.clip,
-    params: flat,
-    backend: backend.name,
-    threads: backend.name === 'webgpu' ? 1 : options.threads,
-  };
-  const open = (selection: Selection): Promise<Scored> => {
-    if (options.data === undefined)
-      return scoreMemory(options, selection, { folder: options.model, manifest }, reader, say);
+  const open = ({ folder, manifest, flat }: Model, selection: Selection): Promise<Scored> => {
+    const reader: Reader = {
+      config: manifest.config,
+      clip: manifest.clip,
+      params: flat,
+      backend: backend.name,
+      threads: backend.name === 'webgpu' ? 1 : options.threads,
+    };
+    if (options.data === undefined) return scoreMemory(options, selection, { folder, manifest }, reader, say);
     const shards = {
       data: options.data,
       modality: options.modality ?? 'both',
@@ -134,11 +122,17 @@ export async function evaluate(options: EvaluateOptions, say: Say, command = '')
     };
     return scoreShards(shards, selection, manifest, reader, say);
   };
-  const folds = options.folds ?? (options.fold === undefined ? null : [options.fold]);
-  const scored = await open({ split: options.split ?? null, folds, data: null });
+  const opened: Scored[] = [];
   try {
+    for (const [k, model] of models.entries()) {
+      const own = models.length === 1 ? folds : [folds![k]!];
+      opened.push(await open(model, { split: options.split ?? null, folds: own, data: null }));
+    }
+    const scored = pooled(opened);
     // Opened, and seen to be apart, before the long reading begins.
-    const source = held ? await calibrationOf(held, scored, open, say) : null;
+    const source = held
+      ? await calibrationOf(held, scored, (selection) => open(models[0]!, selection), say)
+      : null;
     const predictions = await scored.predict();
     const result =
       predictions.kind === 'dimensions'
@@ -157,14 +151,60 @@ export async function evaluate(options: EvaluateOptions, say: Say, command = '')
     }
     return result;
   } finally {
-    await scored.close();
+    for (const part of opened) await part.close();
   }
+}
+
+interface Model extends Awaited<ReturnType<typeof readModel>> {
+  readonly folder: string;
+}
+
+/** @throws Problem when they cannot be scored so, or not together */
+async function readModels(options: EvaluateOptions, folds: readonly number[] | null): Promise<Model[]> {
+  const folders = typeof options.model === 'string' ? [options.model] : options.model;
+  const several = folders.length > 1;
+  if (several && folds?.length !== folders.length) {
+    throw new Problem(
+      'unsupported-file',
+      `Got ${String(folders.length)} models and ${String(folds?.length ?? 0)} folds: with several models --folds names one fold for each, in their order.`,
+    );
+  }
+  if (several && options.data === undefined && options.voices === undefined) {
+    throw new Problem('unsupported-file', 'Faces have no folds: with --faces alone give one model.');
+  }
+  if (several && options.calibrateOn) {
+    throw new Problem('unsupported-file', '--calibrate-on is for one model: leave it out.');
+  }
+  const models: Model[] = [];
+  for (const folder of folders) models.push({ folder, ...(await readModel(folder)) });
+  for (const { folder, manifest } of models) {
+    const first = models[0]!.manifest;
+    if (manifest.outputs !== first.outputs || manifest.labels.join() !== first.labels.join()) {
+      throw new Problem(
+        'unsupported-file',
+        `${folder} reads ${manifest.labels.join(', ')}, ${models[0]!.folder} ${first.labels.join(', ')}: models that are scored together read the same.`,
+      );
+    }
+    if (options.calibrateOn && manifest.outputs === 'dimensions') {
+      throw new Problem(
+        'unsupported-file',
+        '--calibrate-on is for classes; this model reads dimensions: leave it out.',
+      );
+    }
+    if (options.equalize === 'own' && manifest.clip.usualSpectrum === null) {
+      throw new Problem(
+        'unsupported-file',
+        `Got --equalize own, but ${folder} names no usual voice to bring voices to: leave it out.`,
+      );
+    }
+  }
+  return models;
 }
 
 /** Predictions of the held-out part, nothing of which is scored. */
 async function calibrationOf(
   selection: Selection,
-  scored: Scored,
+  scored: Scorable,
   open: (selection: Selection) => Promise<Scored>,
   say: Say,
 ): Promise<CalibrationSource> {
@@ -248,23 +288,15 @@ function printClasses(result: ClassEvaluation, say: Say): void {
   );
 }
 
-/** `1,3` or `2-4`. */
-function foldList(text: string): number[] {
-  const folds = text.split(',').flatMap((part) => {
-    const [, first = '', last = first] = /^([1-9]\d{0,2})(?:-([1-9]\d{0,2}))?$/.exec(part.trim()) ?? [];
-    const count = Number(last || first) - Number(first) + 1;
-    if (first === '' || count < 1) throw new InvalidArgumentError('Wanted folds such as 1,3 or 2-4.');
-    return Array.from({ length: count }, (_, i) => Number(first) + i);
-  });
-  return [...new Set(folds)];
-}
-
 export function evaluateCommand(say: Say): Command {
   return new Command('evaluate')
     .description(
       'Score an exported model on prepared samples (--data), or on folders of faces (--faces), voices (--voices), or both paired by label (--pairs).',
     )
-    .requiredOption('--model <dir>', 'model folder, for example models/nano')
+    .requiredOption(
+      '--model <dirs...>',
+      'model folder, for example models/nano; several, each trained without another fold, read one of --folds each and are scored together',
+    )
     .option('--data <dirs...>', 'folders that prepare wrote; the labels are matched by name')
     .option(
       '--split <name>',

@@ -1,6 +1,7 @@
 // `finetune-stills`: trains faces alone, voices alone and pairs together on stills and voices held in memory: quick steps for
 // small models, as the shipped nano was made.
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { Command } from 'commander';
 import { Problem } from '../base/errors.ts';
 import { sizes } from '../model/config.ts';
@@ -8,16 +9,19 @@ import type { HicmaeConfig } from '../model/config.ts';
 import { emotions } from '../model/labels.ts';
 import { parameterGroups, parameterShapes } from '../model/params.ts';
 import { chooseTrainBackend } from './webgpu.ts';
+import { evaluate } from './evaluate.ts';
+import { exportRun } from './export.ts';
 import { officialAdamW } from './run/adamw.ts';
+import { checkpointPath, readCheckpoint } from './run/checkpoint.ts';
 import { commandLine } from './run/command-line.ts';
 import { endLine } from './run/run-clips.ts';
 import { initialFinetune, initialWidened } from './run/initial.ts';
-import { number, whole } from './options.ts';
-import { identityOf, stopOnInterrupt } from './run/run-options.ts';
+import { foldList, number, whole } from './options.ts';
+import { identityOf, names, stopOnInterrupt } from './run/run-options.ts';
 import { scoreClassification } from './scores/metrics.ts';
 import { runLog } from './run/run-log.ts';
 import { checkRunFolder, train } from './run/trainer.ts';
-import type { Validation } from './run/trainer.ts';
+import type { TrainingEnd, Validation } from './run/trainer.ts';
 import { slotsOf } from './run/flat-params.ts';
 import { readWeights } from './weights/read-weights.ts';
 import { loadTrainingData } from './stills/training-data.ts';
@@ -33,6 +37,8 @@ import {
 import type { StillsRunOptions } from './stills/stills-run.ts';
 
 export interface StillsOptions extends StillsRunOptions {
+  /** In place of `fold`: each is held out in turn. */
+  readonly folds?: readonly number[];
   readonly from?: string;
   readonly widen?: string;
   readonly minutes: number;
@@ -47,6 +53,8 @@ export interface StillsOptions extends StillsRunOptions {
   readonly dropPath: number;
   readonly smoothing: number;
   readonly average: number;
+  /** Prefixes of parameters' names that stay as they are. */
+  readonly freeze?: readonly string[];
   /** Leaves out the losses of faces alone and voices alone. */
   readonly pairsOnly?: boolean;
   /** Makes a modality's utterance feature of its last block's output alone. */
@@ -84,12 +92,11 @@ function readLastBlockOnly(flat: Float32Array, config: HicmaeConfig): void {
   }
 }
 
-/** Runs the command; `say` prints progress. */
-export async function finetuneStills(
+async function finetuneOnce(
   options: StillsOptions,
   say: (line: string) => void,
-  stopping: () => boolean = () => false,
-): Promise<void> {
+  stopping: () => boolean,
+): Promise<TrainingEnd> {
   checkData(options);
   const { out, resume, minutes, pairsOnly = false, lastBlock = false, backend: wanted = 'auto' } = options;
   const backend = await chooseTrainBackend(wanted);
@@ -177,7 +184,7 @@ export async function finetuneStills(
         adamw: officialAdamW,
         averageDecay: options.average,
         minutes,
-        freeze: lastBlock ? layerWeights : [],
+        freeze: [...(options.freeze ?? []), ...(lastBlock ? layerWeights : [])],
       }),
       initial: async () => {
         const flat = await (options.widen === undefined
@@ -190,9 +197,44 @@ export async function finetuneStills(
       stopping,
     });
     say(endLine(end, out));
+    return end;
   } finally {
     log.close();
   }
+}
+
+/**
+ * Runs the command: one training, or one for each of `folds` into OUT/fold-K, whose models (OUT/fold-K/model) then read the
+ * voices held out from them; the scores are in OUT/folds.json.
+ */
+export async function finetuneStills(
+  { folds = [], ...options }: StillsOptions,
+  say: (line: string) => void,
+  stopping: () => boolean = () => false,
+): Promise<void> {
+  if (folds.length === 0) {
+    await finetuneOnce(options, say, stopping);
+    return;
+  }
+  const { voices, out, steps, resume } = options;
+  if (voices === undefined)
+    throw new Problem('unsupported-file', '--folds are of voices: give --voices DIR, or leave it out.');
+  const models: string[] = [];
+  for (const fold of folds) {
+    const run = join(out, `fold-${String(fold)}`);
+    say(`fold ${String(fold)}, in ${run}`);
+    const began = resume && existsSync(checkpointPath(run));
+    if (!began || readCheckpoint(run).state.step < steps) {
+      const end = await finetuneOnce({ ...options, fold, out: run, resume: began }, say, stopping);
+      if (end.why === 'stopped') return;
+    }
+    const model = join(run, 'model');
+    await exportRun({ run, dtype: 'I8', out: model }, say);
+    models.push(model);
+  }
+  const { seed, threads, align, backend = 'auto' } = options;
+  const json = join(out, 'folds.json');
+  await evaluate({ model: models, voices, folds, pairs: false, seed, threads, align, backend, json }, say);
 }
 
 /** The command as it is typed. */
@@ -208,6 +250,11 @@ export function finetuneStillsCommand(say: (line: string) => void): Command {
     .option(
       '--widen <path>',
       'start from the fine-tuned weights of a narrower model, for example models/nano with --size mini; new units begin fresh',
+    )
+    .option(
+      '--folds <list>',
+      'in place of --fold: train once for each of these folds, each held out in turn, into OUT/fold-K, and score all held-out voices together, each read by the model that never heard its fold: 1-5',
+      foldList,
     )
     .option(
       '--minutes <minutes>',
@@ -244,6 +291,11 @@ export function finetuneStillsCommand(say: (line: string) => void): Command {
       1,
     )
     .option('--drop-path <rate>', "stochastic depth's rate in the deepest block", number(0, 0.9), 0)
+    .option(
+      '--freeze <prefixes>',
+      'parameters that stay as they are, by the beginnings of their official names, separated by commas: encoder_audio,audio_layer_weights',
+      names,
+    )
     .option(
       '--pairs-only',
       'without the losses of faces alone and voices alone: no modality dropout, for comparison',

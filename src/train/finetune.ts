@@ -11,7 +11,7 @@ import { sayFolds, testFold } from './run/folds.ts';
 import type { FoldTest } from './run/folds.ts';
 import { initialFinetune } from './run/initial.ts';
 import { argmax, scoreClassification, scoreRegression } from './scores/metrics.ts';
-import { number, whole } from './options.ts';
+import { foldList, number, whole } from './options.ts';
 import { clipSpecOf, runClips } from './run/run-clips.ts';
 import {
   dimensionsOf,
@@ -227,9 +227,9 @@ export function finetuneCommand(say: (line: string) => void): Command {
     )
     .option('--dimensions <names>', "dimensions in the head's order (default: the data's)", names)
     .option(
-      '--folds <numbers>',
-      'train once for each of these folds, each held out in turn, into OUT/fold-K: 1,2,3,4,5',
-      (text: string) => names(text).map(whole(1, 1000)),
+      '--folds <list>',
+      'train once for each of these folds, each held out in turn, into OUT/fold-K: 1-5',
+      foldList,
       [],
     )
     .addOption(

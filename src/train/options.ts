@@ -22,6 +22,17 @@ export function whole(least: number, most: number): (text: string) => number {
   };
 }
 
+/** `1,3` or `2-4`. */
+export function foldList(text: string): number[] {
+  const folds = text.split(',').flatMap((part) => {
+    const [, first = '', last = first] = /^([1-9]\d{0,2})(?:-([1-9]\d{0,2}))?$/.exec(part.trim()) ?? [];
+    const count = Number(last || first) - Number(first) + 1;
+    if (first === '' || count < 1) throw new InvalidArgumentError('Wanted folds such as 1,3 or 2-4.');
+    return Array.from({ length: count }, (_, i) => Number(first) + i);
+  });
+  return [...new Set(folds)];
+}
+
 /** How commands that read stills find the faces in them. */
 export function alignOption(): Option {
   return new Option(

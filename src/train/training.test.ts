@@ -1,5 +1,5 @@
 // The whole trainer on a made-up data set of patterns and tones: loss falls, resuming changes nothing, scores come out.
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { dispose } from '@tensorflow/tfjs-core';
@@ -15,6 +15,7 @@ import { readCheckpoint } from './run/checkpoint.ts';
 import { findChromium } from './page/chromium.ts';
 import { evaluate, pairByLabel } from './evaluate.ts';
 import type { EvaluateOptions } from './evaluate.ts';
+import type { ClassEvaluation } from './scores/evaluation.ts';
 import { exportRun } from './export.ts';
 import { alignStills, readStills, selectRows } from './stills/faces.ts';
 import { finetuneStills } from './finetune-stills.ts';
@@ -237,6 +238,45 @@ test('blending changes the voices read alone, and only those', async () => {
   expect(allPairs.pair).toBe(plain.pair);
   const [alone, blended] = [await losses(0, 0), await losses(1, 0)];
   expect(blended.voice).not.toBe(alone.voice);
+});
+
+test('each fold is held out in turn, and all are scored together', async () => {
+  const out = join(root, 'folds');
+  const { faces: without, ...rest } = base;
+  expect(without).toBe(faces);
+  const wish = { ...rest, batchFaces: 0, pairs: 0, steps: 2, threads: 1, out, folds: [1, 2] };
+  // Stopped in the second fold, then resumed.
+  let asked = 0;
+  await finetuneStills({ ...wish, resume: false }, silent, () => ++asked > 3);
+  expect(existsSync(join(out, 'folds.json'))).toBe(false);
+  const first = readFileSync(join(out, 'fold-1', 'checkpoint.bin'));
+  await finetuneStills({ ...wish, resume: true }, silent);
+  expect(readFileSync(join(out, 'fold-1', 'checkpoint.bin')).equals(first)).toBe(true);
+  const { n, confusion, protocol, data } = JSON.parse(
+    readFileSync(join(out, 'folds.json'), 'utf8'),
+  ) as ClassEvaluation;
+  const common = { voices, pairs: false, seed: 1, threads: 1, align: 'as-is', backend: 'wasm' } as const;
+  const alone = [];
+  for (const fold of [1, 2]) {
+    const model = join(out, `fold-${String(fold)}`, 'model');
+    expect(readFileSync(join(model, 'manifest.json'), 'utf8')).toContain(`all folds but ${String(fold)}`);
+    alone.push(await evaluate({ ...common, model, fold }, silent));
+  }
+  const [a, b] = alone;
+  expect(n).toBe(a!.n + b!.n);
+  expect(confusion.rows).toEqual(
+    a!.confusion.rows.map((row, i) => row.map((count, k) => count + b!.confusion.rows[i]![k]!)),
+  );
+  expect(protocol).toContain('Each fold is read by a model of its own.');
+  expect(data['fold']).toBe('1, 2');
+  const { voices: unheard, ...silence } = { ...wish, faces };
+  expect(unheard).toBe(voices);
+  await expect(finetuneStills({ ...silence, resume: false }, silent)).rejects.toThrow('give --voices DIR');
+  const model = [1, 2].map((fold) => join(out, `fold-${String(fold)}`, 'model'));
+  await expect(evaluate({ ...common, model, fold: 1 }, silent)).rejects.toThrow('2 models and 1 folds');
+  await expect(
+    evaluate({ ...common, model, folds: [1, 2], calibrateOn: ['fold:1'] }, silent),
+  ).rejects.toThrow('for one model');
 });
 
 test('wrong wishes and damaged files are explained', async () => {

@@ -4,7 +4,7 @@ import type { Interval } from '../scores/bootstrap.ts';
 import type { ClassEvaluation, DimensionEvaluation, Evaluation, Predictions } from '../scores/evaluation.ts';
 import { errorsOf } from '../scores/evaluation.ts';
 import { argmax } from '../scores/metrics.ts';
-import type { Scored } from '../scores/scored.ts';
+import type { Scorable } from '../scores/scored.ts';
 import { details, escapeHtml, factList, figure, htmlPage, section, table } from './page.ts';
 import { pictureHtml } from './pictures.ts';
 import { confusionChart, reliabilityChart, scatterChart, scoreChart } from './score-charts.ts';
@@ -167,7 +167,7 @@ function dimensionSections(evaluation: DimensionEvaluation, predictions: Predict
 }
 
 /** The samples that were read worst, with their pictures. */
-async function worstErrors(scored: Scored, predictions: Predictions, most: number): Promise<string> {
+async function worstErrors(scored: Scorable, predictions: Predictions, most: number): Promise<string> {
   const errors = errorsOf(predictions);
   const wrong = Array.from(errors.keys()).filter(
     (i) => predictions.kind === 'dimensions' || argmax(predictions.rows[i] ?? []) !== predictions.truth[i],
@@ -245,7 +245,7 @@ function protocolSection(evaluation: Evaluation, command: string): string {
  */
 export async function evaluationReport(
   evaluation: Evaluation,
-  scored: Scored,
+  scored: Scorable,
   predictions: Predictions,
   command: string,
   pictures: number,

@@ -14,15 +14,76 @@ export interface SamplePicture {
   } | null;
 }
 
-/** Data that are ready to be read by a model. */
-export interface Scored {
+/** Data and a model to read them. */
+export interface Scorable {
   readonly samples: readonly ScoredSample[];
   readonly context: EvaluationContext;
   /** Reads them all: the long part. */
   predict(): Promise<Predictions>;
   /** Of the i-th sample. */
   picture(i: number): Promise<SamplePicture>;
+}
+
+/** Data that are open, until they are closed. */
+export interface Scored extends Scorable {
   close(): Promise<void>;
+}
+
+/** Several as one, in their order: parts of one corpus, each with a model of its own, all of the same outputs. */
+export function pooled(parts: readonly Scorable[]): Scorable {
+  const first = parts[0]!;
+  if (parts.length === 1) return first;
+  const contexts = parts.map(({ context }) => context);
+  // Folders that are read whole tell with every part what they leave out of all.
+  const total = (a: number, b: number): number => (first.context.task === 'shards' ? a + b : Math.max(a, b));
+  const dropped: Record<string, number> = {};
+  for (const [why, count] of contexts.flatMap((context) => Object.entries(context.dropped)))
+    dropped[why] = total(dropped[why] ?? 0, count);
+  const undetected = contexts.flatMap(({ undetectedFaces }) => undetectedFaces ?? []);
+  const distinct = (values: readonly (string | number | null)[]): string | number | null =>
+    new Set(values).size === 1 ? values[0]! : [...new Set(values)].join(', ');
+  const samples = parts.flatMap((part) => part.samples);
+  const places = parts.flatMap((part) => part.samples.map((_, i) => ({ part, i })));
+  return {
+    samples,
+    predict: async () => {
+      const found: Predictions[] = [];
+      for (const part of parts) found.push(await part.predict());
+      const { labels } = found[0]!;
+      const rows = found.flatMap((each) => each.rows);
+      const classes = found.flatMap((each) => (each.kind === 'classes' ? [each] : []));
+      if (classes.length === 0) {
+        const truth = found.flatMap((each) => (each.kind === 'dimensions' ? each.truth : []));
+        return { kind: 'dimensions', labels, rows, truth, samples };
+      }
+      const views = {
+        outputs: classes.flatMap((each) => each.views.outputs),
+        kinds: classes.flatMap((each) => each.views.kinds),
+      };
+      return {
+        kind: 'classes',
+        labels,
+        rows,
+        views,
+        truth: classes.flatMap((each) => each.truth),
+        samples,
+      };
+    },
+    context: {
+      ...first.context,
+      model: String(distinct(contexts.map(({ model }) => model))),
+      protocol: `Each fold is read by a model of its own. ${first.context.protocol}`,
+      dropped,
+      undetectedFaces: undetected.length === 0 ? null : undetected.reduce(total),
+      data: Object.fromEntries(
+        Object.keys(first.context.data).map((key) => [
+          key,
+          distinct(contexts.map(({ data }) => data[key] ?? null)),
+        ]),
+      ),
+    },
+    picture: (i) => places[i]!.part.picture(places[i]!.i),
+  };
 }
 
 /** Which part of the data. */
