@@ -14,6 +14,8 @@ export interface Recipe {
   readonly begin: { readonly pretrain: Omit<PretrainStillsOptions, Open> } | { readonly widen: string };
   /** One after the other, each from the weights of the one before. */
   readonly finetune: readonly Omit<StillsOptions, Open>[];
+  /** The exported weights are the mean of the last two fine-tunings' (a model soup), not the last one's. */
+  readonly soup?: true;
   /** How the exported weights are held. */
   readonly dtype: Dtype;
 }
@@ -95,7 +97,17 @@ export const recipes: Readonly<Record<string, Recipe>> = {
         batchVoices: 96,
         lr: 6e-4,
       },
+      {
+        ...further,
+        seed: 5,
+        steps: 420,
+        batchFaces: 64,
+        batchVoices: 112,
+        lr: 4e-4,
+        average: 0.993,
+      },
     ],
+    soup: true,
     dtype: 'I8',
   },
   mini: {
@@ -104,30 +116,13 @@ export const recipes: Readonly<Record<string, Recipe>> = {
       {
         ...further,
         size: 'mini',
-        steps: 820,
-        batchFaces: 160,
-        batchVoices: 56,
-        pairs: 24,
-      },
-      {
-        ...further,
-        size: 'mini',
-        seed: 2,
-        steps: 800,
-        batchFaces: 176,
-        batchVoices: 56,
-        pairs: 24,
-        blendVoices: 0.5,
-      },
-      {
-        ...further,
-        size: 'mini',
-        seed: 3,
-        steps: 400,
-        batchFaces: 176,
-        batchVoices: 80,
-        pairs: 24,
-        blendVoices: 0.3,
+        // The trained voices are too few people's for twice the width: it would know them by heart.
+        freeze: ['encoder_audio', 'audio_layer_weights'],
+        steps: 300,
+        batchFaces: 208,
+        batchVoices: 64,
+        pairs: 32,
+        lr: 4e-4,
       },
     ],
     dtype: 'I8',

@@ -39,7 +39,7 @@ export async function reproduce(
   stopping: () => boolean = () => false,
 ): Promise<void> {
   const { out, ...data } = options;
-  const { begin, finetune, dtype } = recipe;
+  const { begin, finetune, dtype, soup } = recipe;
   const model = join(out, name);
   const stages = ('pretrain' in begin ? 1 : 0) + finetune.length + 1;
   let stage = 0;
@@ -76,7 +76,8 @@ export async function reproduce(
   }
   if (stopping()) return;
   enter('export and calibration', model, Infinity);
-  await exportRun({ run, dtype, out: model }, say);
+  const before = join(out, `finetune-${String(finetune.length - 1)}`);
+  await exportRun({ run, dtype, out: model, ...(soup && { averageWith: before }) }, say);
   const { seed, threads } = finetune[0]!;
   await calibrateModel({ model, ...data, split: 'valid', seed, threads }, say);
 }

@@ -329,6 +329,7 @@ test('a recipe stopped in the middle goes on, and gives what an uninterrupted on
   const recipe: Recipe = {
     begin: { pretrain: { ...shipped.begin.pretrain, ...few, steps: 12 } },
     finetune: shipped.finetune.slice(0, 2).map((stage) => ({ ...stage, ...few, pairs: 2, steps: 3 })),
+    soup: true,
     dtype: 'F32',
   };
   const data = { faces, voices, fold: 1, align: 'as-is', backend: 'wasm' } as const;
@@ -354,19 +355,36 @@ test('a recipe stopped in the middle goes on, and gives what an uninterrupted on
   expect(said.join('\n')).toContain('2 of 4');
   const weights = (out: string): Buffer => readFileSync(join(out, 'small', 'model.safetensors'));
   expect(weights(parts).equals(weights(whole))).toBe(true);
+  const [first, second, soup] = await Promise.all(
+    ['finetune-1', 'finetune-2', 'small'].map(async (name) => (await readWeights(join(whole, name))).tensors),
+  );
+  for (const [name, { data }] of Object.entries(soup!))
+    expect(data, name).toEqual(data.map((_, i) => (first![name]!.data[i]! + second![name]!.data[i]!) / 2));
+  const run = join(whole, 'finetune-2');
+  await expect(exportRun({ run, averageWith: 'models/nano', out: join(root, 'no') }, silent)).rejects.toThrow(
+    'same size, labels and clip',
+  );
   const manifest = readFileSync(join(whole, 'small', 'manifest.json'), 'utf8');
+  expect(manifest).toContain('of the weights that the last command began with');
   expect(manifest).toContain('uncertainBelow');
   expect(manifest).toContain('pretrain-stills --size nano');
   expect(manifest).not.toContain(root);
 }, 400_000);
 
-test('for comparison a run may leave out hierarchical fusion or modality dropout', async () => {
+test('a run may leave out hierarchical fusion or modality dropout, or leave a branch as it is', async () => {
   const few = { ...base, steps: 2, threads: 1, resume: false };
   const last = join(root, 'last-block');
   await finetuneStills({ ...few, out: last, lastBlock: true }, silent);
   const { tensors } = await readWeights(last);
   for (const name of ['video_layer_weights', 'audio_layer_weights'])
     expect([...(tensors[name]?.data ?? [])], name).toEqual([0, 1]);
+  const frozen = join(root, 'frozen');
+  const freeze = ['encoder_audio.', 'audio_layer_weights'];
+  await finetuneStills({ ...few, out: frozen, from: last, freeze }, silent);
+  for (const [name, { data }] of Object.entries((await readWeights(frozen)).tensors)) {
+    const kept = Buffer.from(data.buffer).equals(Buffer.from(tensors[name]!.data.buffer));
+    expect(kept, name).toBe(freeze.some((prefix) => name.startsWith(prefix)));
+  }
   const pairs = join(root, 'pairs-only');
   await finetuneStills({ ...few, out: pairs, pairsOnly: true }, silent);
   const [step] = readFileSync(join(pairs, 'log.jsonl'), 'utf8')

@@ -1,6 +1,7 @@
 // Voices to the model's tokens: a window of log-mel frames, in training stretched, shifted, relouded and noised.
 import { logFloor, normalizeAndPad, usedBinCount } from '../../clip/log-mel.ts';
-import { equalizerOf } from '../../clip/usual-voice.ts';
+import { equalizerOf, speechSpectrum } from '../../clip/usual-voice.ts';
+import type { VoiceSpectrum } from '../../clip/usual-voice.ts';
 import type { EncoderConfig } from '../../model/config.ts';
 import type { Random } from '../../base/random.ts';
 import { perDb, usualVoice } from './equalize.ts';
@@ -27,6 +28,8 @@ export interface VoiceAugmentation {
   /** Probability of a noise floor, and of a window that cuts the clip's beginning or end. */
   readonly noise: number;
   readonly cut: number;
+  /** Probability that a noise floor is a room's: the same whatever is said, and part of the usual voice. Else it follows the voice. */
+  readonly steady: number;
   /** Probability that the recording's own noise is taken out, as a studio or a browser's noise suppression does. */
   readonly clean: number;
   /** Probability of a room: earlier sound that rings on. */
@@ -41,6 +44,7 @@ export const voiceAugmentation: VoiceAugmentation = {
   shiftBins: 3,
   noise: 0.5,
   cut: 0.2,
+  steady: 0.5,
   clean: 0.6,
   room: 0.25,
 };
@@ -138,15 +142,31 @@ export function voicePatcher(config: EncoderConfig, bandLimitHz: number | null):
     }
     return clips[set.speakers[index]!]!;
   };
-  /** Equalizes a voice, already equalized by all of its speaker's clips, as if only few of them were known. */
-  const forget = (set: VoiceSet, index: number, random: Random): Float32Array | null => {
+  /** The spectrum of a clip's speech in steady noise. */
+  const spectrumIn = (floor: Float32Array, set: VoiceSet, index: number): VoiceSpectrum => {
+    const begin = set.start[index]! * melBins;
+    const mel = new Float32Array(set.frames[index]! * melBins);
+    for (let at = 0; at < mel.length; at += melBins)
+      for (let m = 0; m < used; m++) mel[at + m] = addLogs(set.mel[begin + at + m]! / melSteps, floor[m]!);
+    return speechSpectrum(mel, melBins, used);
+  };
+  /**
+   * Equalizes a voice, already equalized by all of its speaker's clips, as if only few of them were known.
+   * @param floor noise that they are all recorded in, or none
+   */
+  const forget = (
+    set: VoiceSet,
+    index: number,
+    random: Random,
+    floor: Float32Array | null,
+  ): Float32Array | null => {
     if (set.usualSpectrum === null) return null;
     const clips = clipsOf(set, index);
     const others = Array.from(
       { length: random.integer(mostOthers + 1) },
       () => clips[random.integer(clips.length)]!,
     );
-    const spectra = [index, ...others].map((i) => spectrumOf(set, i));
+    const spectra = [index, ...others].map((i) => (floor ? spectrumIn(floor, set, i) : spectrumOf(set, i)));
     return equalizerOf(usualVoice(spectra), set.usualSpectrum, used);
   };
   return {
@@ -158,6 +178,7 @@ export function voicePatcher(config: EncoderConfig, bandLimitHz: number | null):
       let speed = 1;
       let shift = 0;
       let noisy = false;
+      let steady = false;
       let own: VoiceLevels | null = null;
       let depth = 0;
       let over = 0;
@@ -173,15 +194,25 @@ export function voicePatcher(config: EncoderConfig, bandLimitHz: number | null):
         const low = Math.min(0, length - span) - cut;
         const high = Math.max(0, length - span) + cut;
         start = low + random.uniform() * (high - low);
-        const equalizer = random.uniform() < a.stranger ? forget(set, index, random) : null;
         const gain = spread(random, a.gainDb) * perDb;
         const tilt = spread(random, a.tiltDb) * perDb;
         noisy = random.uniform() < a.noise;
-        own = levels(set, index);
-        // Loud voices must not be known by how little noise they were recorded with: noise follows the voice here.
-        const louder = equalizer ? equalizer.reduce((sum, value) => sum + value, 0) / used : 0;
-        const noiseLevel = own.speech + gain + louder - (8 + random.uniform() * 32) * perDb;
+        steady = noisy && set.usualSpectrum !== null && random.uniform() < a.steady;
         const noiseTilt = spread(random, 12) * perDb;
+        const below = random.uniform() * 32 * perDb;
+        own = levels(set, index);
+        const usual = set.usualSpectrum?.reduce((sum, value) => sum + value, 0) ?? 0;
+        const fillNoise = (loudness: number): void => {
+          for (let m = 0; m < melBins; m++) noise[m] = loudness - below + noiseTilt * (m / melBins - 0.5);
+        };
+        if (steady) fillNoise(usual / used - 3 * perDb);
+        const stranger = steady || random.uniform() < a.stranger;
+        const equalizer = stranger ? forget(set, index, random, steady ? noise : null) : null;
+        if (!steady) {
+          // Loud voices must not be known by how little noise they were recorded with: noise follows the voice here.
+          const louder = equalizer ? equalizer.reduce((sum, value) => sum + value, 0) / used : 0;
+          fillNoise(own.speech + gain + louder - 8 * perDb);
+        }
         if (random.uniform() < a.clean) {
           depth = (5 + random.uniform() * 30) * perDb;
           over = random.uniform() * 6 * perDb;
@@ -192,11 +223,8 @@ export function voicePatcher(config: EncoderConfig, bandLimitHz: number | null):
           const perFrame = (-0.6 / (0.3 + random.uniform() * 0.7)) * perDb;
           echoes = echoFrames.map((frames) => first + perFrame * (frames - echoFrames[0]!));
         }
-        for (let m = 0; m < melBins; m++) {
-          const x = m / melBins - 0.5;
-          level[m] = gain + tilt * x + (equalizer?.[m] ?? 0);
-          noise[m] = noiseLevel + noiseTilt * x;
-        }
+        for (let m = 0; m < melBins; m++)
+          level[m] = gain + tilt * (m / melBins - 0.5) + (equalizer?.[m] ?? 0);
       }
       positions.forEach((position, k) => {
         const firstFrame = Math.floor(position / perRow) * patchSize;
@@ -215,8 +243,9 @@ export function voicePatcher(config: EncoderConfig, bandLimitHz: number | null):
                 const echo = energy(mel, begin, length, melBins, t - echoFrames[i]!, s);
                 value = addLogs(value, echo + echoes[i]!);
               }
+              if (steady) value = addLogs(value, noiseAbout(noise[m]!, random));
               value += level[m]!;
-              if (noisy) value = addLogs(value, noiseAbout(noise[m]!, random));
+              if (noisy && !steady) value = addLogs(value, noiseAbout(noise[m]!, random));
               if (value < logFloor) value = logFloor;
             }
             patches[at++] = value * scale + bias;

@@ -7,7 +7,7 @@ import { voiceSetOf } from '../../testing/made-voices.ts';
 import { voiceAugmentation, voicePatcher } from './voice-augment.ts';
 import { perDb } from './equalize.ts';
 import { levelsOf, recorded } from './voice-noise.ts';
-import { melSteps } from './voices.ts';
+import { equalized, melSteps } from './voices.ts';
 import type { VoiceSet } from './voices.ts';
 
 const bandLimitHz = 5400;
@@ -57,13 +57,21 @@ test('denoised and noisy recordings differ where nobody speaks, not where somebo
     expect(below).toBeLessThan(20 * perDb);
     expect([...denoised.mel].every((value) => value >= Math.floor(logFloor * melSteps))).toBe(true);
   }
+  // A room's noise is one for both clips of the speaker, set by one of them.
+  const room = recorded(set, 'noisy-room', bandLimitHz, 1);
+  const [loud, soft] = [0, 1].map((clip) => mean(room, clip, 5, 90));
+  expect(Math.abs(loud! - soft!)).toBeLessThan(1 * perDb);
+  expect(mean(room, 0, 105, 190) - loud!).toBeGreaterThan(10 * perDb);
   const once = recorded(set, 'noisy', bandLimitHz, 1).mel;
   expect(recorded(set, 'noisy', bandLimitHz, 1).mel).toEqual(once);
 });
 
 /** How far the second half of a voice stands above its first in training; 1 is twice the log-mel's deviation. */
-function rise(clip: number, { noise, clean }: { noise: number; clean: number }): number {
-  const set = voices();
+function rise(
+  clip: number,
+  { noise, clean, steady = 0 }: { noise: number; clean: number; steady?: number },
+  set = voices(),
+): number {
   const patches = new Float32Array(128 * 256);
   const positions = Int32Array.from({ length: 128 }, (_, i) => i);
   const plain = { ...voiceAugmentation, gainDb: 0, tiltDb: 0, speed: 0, shiftBins: 0, cut: 0, room: 0 };
@@ -71,7 +79,7 @@ function rise(clip: number, { noise, clean }: { noise: number; clean: number }):
   let sum = 0;
   const draws = 8;
   for (let draw = 0; draw < draws; draw++) {
-    patcher.fill(set, clip, positions, patches, 0, random(draw), { ...plain, noise, clean });
+    patcher.fill(set, clip, positions, patches, 0, random(draw), { ...plain, noise, clean, steady });
     // Patches of 16 frames, the second of eight mel rows, in the middle of either half.
     const patch = (time: number): number =>
       patches.subarray((time * 8 + 1) * 256, (time * 8 + 2) * 256).reduce((x, y) => x + y, 0) / 256;
@@ -86,6 +94,20 @@ test('in training a soft voice is put into as much noise as a loud one', () => {
   // It is there at all: the quiet half does not stand as far below as in the recording.
   const own = { noise: 0, clean: 0 };
   expect(rise(0, own)).toBeGreaterThan(rise(0, added) + 0.1);
+});
+
+test("in training a room's noise is as loud for a soft voice as for a loud one, and equalized with it", () => {
+  const target = Array.from({ length: 128 }, (_, m) => (m < usedBins ? -7 : 0));
+  const usual = (): VoiceSet => equalized(voices(), target, bandLimitHz, 'usual');
+  const [none, follows, steady] = [
+    { noise: 0, clean: 0 },
+    { noise: 1, clean: 0 },
+    { noise: 1, clean: 0, steady: 1 },
+  ].map((how) => [0, 1].map((clip) => rise(clip, how, usual())));
+  expect(Math.abs(follows![0]! - follows![1]!)).toBeLessThan(0.1);
+  // The soft voice hardly stands above it.
+  expect(steady![1]!).toBeLessThan(steady![0]! - 0.1);
+  expect(steady![0]!).toBeLessThan(none![0]! - 0.1);
 });
 
 test('in training the own noise is taken out', () => {

@@ -64,9 +64,26 @@ const noisyDb = 15;
 export const voiceConditions = {
   'as-is': '',
   denoised: `The voices' own noise is suppressed, by up to ${String(suppressedDb)} dB.`,
-  noisy: `Noise is added to the voices, ${String(noisyDb)} dB below their loud speech.`,
+  noisy: `Noise is added to the voices, ${String(noisyDb)} dB below the loud speech of each clip.`,
+  'noisy-room': `Noise is added to the voices, the same for all clips of a speaker, ${String(noisyDb)} dB below the loud speech of the median clip.`,
 } as const;
 export type VoiceCondition = keyof typeof voiceConditions;
+
+/** ln of the energy of each clip's loud speech, or with speakers of their median clip's. */
+function loudSpeech(levels: readonly VoiceLevels[], speakers: ArrayLike<number> | null): number[] {
+  if (speakers === null) return levels.map(({ speech }) => speech);
+  const bySpeaker = new Map<number, number[]>();
+  levels.forEach(({ speech }, i) => {
+    const own = bySpeaker.get(speakers[i]!);
+    if (own) own.push(speech);
+    else bySpeaker.set(speakers[i]!, [speech]);
+  });
+  for (const own of bySpeaker.values()) own.sort((a, b) => a - b);
+  return levels.map((_, i) => {
+    const own = bySpeaker.get(speakers[i]!)!;
+    return own[own.length >> 1]!;
+  });
+}
 
 /** The voices as if recorded otherwise. */
 export function recorded(
@@ -81,15 +98,16 @@ export function recorded(
   const usedBins = usedBinCount(bandLimitHz, melBins);
   const mel = sharedShorts(set.mel.length);
   mel.set(set.mel);
+  const levels = Array.from({ length: set.count }, (_, i) => levelsOf(set, i, usedBins));
+  const loud = loudSpeech(levels, condition === 'noisy-room' ? set.speakers : null);
   for (let i = 0; i < set.count; i++) {
-    const levels = levelsOf(set, i, usedBins);
     for (let t = start[i]!; t < start[i]! + frames[i]!; t++) {
       for (let m = 0; m < usedBins; m++) {
         const value = set.mel[t * melBins + m]! / melSteps;
         const changed =
           condition === 'denoised'
-            ? subtractNoise(value, levels.noise[m]! + marginDb * perDb, suppressedDb * perDb)
-            : addLogs(value, noiseAbout(levels.speech - noisyDb * perDb, stream));
+            ? subtractNoise(value, levels[i]!.noise[m]! + marginDb * perDb, suppressedDb * perDb)
+            : addLogs(value, noiseAbout(loud[i]! - noisyDb * perDb, stream));
         mel[t * melBins + m] = Math.round(Math.max(logFloor, changed) * melSteps);
       }
     }
