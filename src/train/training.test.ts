@@ -406,7 +406,7 @@ test("a wider model's recipe begins with a shipped one", async () => {
   const said: string[] = [];
   const data = { faces, voices, fold: 1, align: 'as-is', backend: 'wasm' } as const;
   await reproduce('mini', recipe, { ...data, out }, (line) => said.push(line));
-  expect(said.join('\n')).toContain(`2 of ${String(recipe.finetune.length + 1)}: fine-tuning`);
+  expect(said.join('\n')).toContain(`1 of ${String(recipe.finetune.length + 1)}: fine-tuning`);
   expect(said.join('\n')).toContain('width 128 widened to 256');
   const manifest = readFileSync(join(out, 'mini', 'manifest.json'), 'utf8');
   expect(manifest).toMatch(/finetune-stills .*--size mini .*--widen DIR/);
