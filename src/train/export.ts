@@ -3,8 +3,10 @@
 import { basename, join, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { Command, Option } from 'commander';
+import { random } from '../base/random.ts';
 import type { Dtype } from '../weights/safetensors.ts';
 import { writeWhole } from './cache.ts';
+import { widened } from './run/widen.ts';
 import { ofModel, ofRun, readWeights } from './weights/read-weights.ts';
 import type { RunWeights, Weights } from './weights/read-weights.ts';
 import { weightFiles } from './weights/weight-files.ts';
@@ -25,7 +27,7 @@ export interface ExportOptions {
   readonly dtype?: Dtype;
   /** Which of a run's weights; default average. */
   readonly weights?: RunWeights;
-  /** Weights of the same model: the mean of both is written (a model soup). */
+  /** Weights of the same model, or of the narrower one that it was widened from: the mean of both is written (a model soup). */
   readonly averageWith?: string;
 }
 
@@ -70,16 +72,25 @@ async function readSource({ run, model, from, weights }: ExportOptions): Promise
 }
 
 /**
- * The mean of two models' weights, with what is known of the first. It is a model where one was fine-tuned from the other, or
- * both from a third (Wortsman et al. 2022, arXiv 2203.05482).
+ * The mean of two models' weights, with what is known of the first. It is a model where one was fine-tuned from the other
+ * (Wortsman et al. 2022, arXiv 2109.01903 and 2203.05482). A narrower one is first widened, as the run's beginning was.
  * @throws Error when they are not of one size, or do not read the same
  */
 function meanOf(weights: Weights, other: Weights): Weights {
+  const widen =
+    weights.kind === 'finetune' && other.kind === 'finetune' && other.config.width < weights.config.width;
   const same = (of: (each: Weights) => unknown): boolean => isDeepStrictEqual(of(weights), of(other));
-  if (!same(({ kind, config }) => [kind, config]) || !same(({ about }) => [about.labels, about.clip]))
+  if (
+    !same(({ about }) => about.labels) ||
+    !(widen || same(({ kind, config, about }) => [kind, config, about.clip]))
+  )
     throw new Error('--average-with: wanted weights of the same size, labels and clip.');
+  const seed = Number(weights.about.provenance['seed'] ?? 1);
+  const valuesOf = widen
+    ? widened(other.tensors, other.config, weights.config, random(seed))
+    : (name: string) => other.tensors[name]!.data;
   const tensors = Object.entries(weights.tensors).map(([name, { shape, data }]) => {
-    const { data: others } = other.tensors[name]!;
+    const others = valuesOf(name, shape);
     return [name, { shape, data: data.map((value, i) => (value + others[i]!) / 2) }] as const;
   });
   const { provenance } = weights.about;
@@ -130,7 +141,7 @@ export function exportCommand(say: (line: string) => void): Command {
     )
     .option(
       '--average-with <path>',
-      'write the mean of the weights and of these, one of which was fine-tuned from the other: a run, a model folder, .safetensors or .pth',
+      'write the mean of the weights and of these, which they were fine-tuned or widened from: a run, a model folder, .safetensors or .pth',
     )
     .action((options: ExportOptions) => exportRun(options, say));
 }

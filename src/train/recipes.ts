@@ -14,7 +14,7 @@ export interface Recipe {
   readonly begin: { readonly pretrain: Omit<PretrainStillsOptions, Open> } | { readonly widen: string };
   /** One after the other, each from the weights of the one before. */
   readonly finetune: readonly Omit<StillsOptions, Open>[];
-  /** The exported weights are the mean of the last two fine-tunings' (a model soup), not the last one's. */
+  /** The exported weights are the mean of those that the last fine-tuning began and ended with (a model soup). */
   readonly soup?: true;
   /** How the exported weights are held. */
   readonly dtype: Dtype;
@@ -125,6 +125,7 @@ export const recipes: Readonly<Record<string, Recipe>> = {
         lr: 4e-4,
       },
     ],
+    soup: true,
     dtype: 'I8',
   },
 };

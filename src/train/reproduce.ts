@@ -63,6 +63,7 @@ export async function reproduce(
   if ('widen' in begin) start = { widen: join(shippedModels, begin.widen) };
   else if (enter('pre-training', run, begin.pretrain.steps))
     await pretrainStills({ ...begin.pretrain, ...data, ...shared(run) }, say, stopping);
+  let before: string | undefined;
   for (const [i, options] of finetune.entries()) {
     if (stopping()) return;
     run = join(out, `finetune-${String(i + 1)}`);
@@ -72,12 +73,12 @@ export async function reproduce(
         say,
         stopping,
       );
+    before = start.from ?? start.widen;
     start = { from: run };
   }
   if (stopping()) return;
   enter('export and calibration', model, Infinity);
-  const before = join(out, `finetune-${String(finetune.length - 1)}`);
-  await exportRun({ run, dtype, out: model, ...(soup && { averageWith: before }) }, say);
+  await exportRun({ run, dtype, out: model, ...(soup && before && { averageWith: before }) }, say);
   const { seed, threads } = finetune[0]!;
   await calibrateModel({ model, ...data, split: 'valid', seed, threads }, say);
 }

@@ -25,6 +25,7 @@ import { recipes } from './recipes.ts';
 import type { Recipe } from './recipes.ts';
 import { reproduce } from './reproduce.ts';
 import { slotsOf, tensorsOf } from './run/flat-params.ts';
+import { initialWidened } from './run/initial.ts';
 import { scoreMemory } from './scores/evaluate-memory.ts';
 import { readModel } from './weights/model-folder.ts';
 import { chooseTrainBackend } from './webgpu.ts';
@@ -401,7 +402,11 @@ test('a run may leave out hierarchical fusion or modality dropout, or leave a br
 test("a wider model's recipe begins with a shipped one", async () => {
   const shipped = recipes['mini']!;
   const few = { batchFaces: 4, batchVoices: 2, pairs: 2, threads: 1, warmup: 1, steps: 1 };
-  const recipe: Recipe = { ...shipped, finetune: shipped.finetune.map((stage) => ({ ...stage, ...few })) };
+  const recipe: Recipe = {
+    ...shipped,
+    finetune: shipped.finetune.map((stage) => ({ ...stage, ...few })),
+    dtype: 'F32',
+  };
   const out = join(root, 'wider');
   const said: string[] = [];
   const data = { faces, voices, fold: 1, align: 'as-is', backend: 'wasm' } as const;
@@ -412,6 +417,15 @@ test("a wider model's recipe begins with a shipped one", async () => {
   expect(manifest).toMatch(/finetune-stills .*--size mini .*--widen DIR/);
   expect(manifest).not.toContain(root);
   expect(manifest).toContain('"width": 256');
+  // The mean of the weights that it ended and began with.
+  const {
+    manifest: { config },
+    flat,
+  } = await readModel(join(out, 'mini'));
+  const began = await initialWidened(config, 'models/nano', 1, silent);
+  const ended = readCheckpoint(join(out, 'finetune-1')).arrays.average;
+  expect(ended.some((value, i) => value !== began[i])).toBe(true);
+  expect(ended.every((value, i) => Math.abs((value + began[i]!) / 2 - flat[i]!) < 1e-6)).toBe(true);
   const both = { from: 'a', widen: 'b', out: join(root, 'both'), resume: false };
   await expect(finetuneStills({ ...base, ...both }, silent)).rejects.toThrow('not with both');
 }, 120_000);
