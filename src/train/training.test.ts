@@ -401,7 +401,7 @@ test('a run may leave out hierarchical fusion or modality dropout, or leave a br
 
 test("a wider model's recipe begins with a shipped one", async () => {
   const shipped = recipes['mini']!;
-  const few = { batchFaces: 4, batchVoices: 2, pairs: 2, threads: 1, warmup: 1, steps: 1 };
+  const few = { batchFaces: 4, batchVoices: 2, pairs: 2, threads: 1, warmup: 1, steps: 2 };
   const recipe: Recipe = {
     ...shipped,
     finetune: shipped.finetune.map((stage) => ({ ...stage, ...few })),
