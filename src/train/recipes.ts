@@ -116,7 +116,7 @@ export const recipes: Readonly<Record<string, Recipe>> = {
       {
         ...further,
         size: 'mini',
-        // The trained voices are too few people's for twice the width: it would know them by heart.
+        // Trained too, twice the width reads voices of people never heard worse; there are few to learn from.
         freeze: ['encoder_audio', 'audio_layer_weights'],
         steps: 300,
         batchFaces: 208,

@@ -296,7 +296,7 @@ export async function scoreMemory(
         voiceNoise: options.voices === undefined ? null : (options.voiceNoise ?? 'as-is'),
         equalize: voices && model.manifest.clip.usualSpectrum !== null ? (options.equalize ?? 'usual') : null,
         fold: selection.folds?.join(', ') ?? null,
-        seed: options.pairs || options.voiceNoise === 'noisy' ? options.seed : null,
+        seed: options.pairs || options.voiceNoise?.startsWith('noisy') ? options.seed : null,
       },
     },
     picture: (i) =>

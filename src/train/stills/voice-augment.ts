@@ -205,6 +205,7 @@ export function voicePatcher(config: EncoderConfig, bandLimitHz: number | null):
         const fillNoise = (loudness: number): void => {
           for (let m = 0; m < melBins; m++) noise[m] = loudness - below + noiseTilt * (m / melBins - 0.5);
         };
+        // A room's noise is there before the microphone: what equalizes the voice has heard it, and raises or lowers it too.
         if (steady) fillNoise(usual / used - 3 * perDb);
         const stranger = steady || random.uniform() < a.stranger;
         const equalizer = stranger ? forget(set, index, random, steady ? noise : null) : null;

@@ -1,0 +1,108 @@
+// Recipes on made faces and voices: stopped and resumed, averaged, widened.
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { writeMadeFaces, writeMadeVoices } from '../testing/made-stills.ts';
+import { exportRun } from './export.ts';
+import { recipes } from './recipes.ts';
+import type { Recipe } from './recipes.ts';
+import { reproduce } from './reproduce.ts';
+import { readCheckpoint } from './run/checkpoint.ts';
+import { initialWidened } from './run/initial.ts';
+import { readModel } from './weights/model-folder.ts';
+import { readWeights } from './weights/read-weights.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'recipes-'));
+const faces = join(root, 'faces');
+const voices = join(root, 'voices');
+const silent = (): void => undefined;
+
+beforeAll(() => {
+  mkdirSync(faces);
+  writeMadeFaces(faces, 'train', 40);
+  writeMadeFaces(faces, 'valid', 12);
+  writeMadeVoices(voices);
+});
+
+afterAll(() => {
+  rmSync(root, { recursive: true, force: true });
+});
+
+test('a recipe stopped in the middle goes on, and gives what an uninterrupted one gives', async () => {
+  const shipped = recipes['nano']!;
+  const few = { batchFaces: 16, batchVoices: 4, threads: 2, warmup: 2, lr: 2e-3 };
+  if (!('pretrain' in shipped.begin)) throw new Error('nano begins with pre-training');
+  const recipe: Recipe = {
+    begin: { pretrain: { ...shipped.begin.pretrain, ...few, steps: 12 } },
+    finetune: shipped.finetune.slice(0, 2).map((stage) => ({ ...stage, ...few, pairs: 2, steps: 3 })),
+    soup: true,
+    dtype: 'F32',
+  };
+  const data = { faces, voices, fold: 1, align: 'as-is', backend: 'wasm' } as const;
+  const [whole, parts] = [join(root, 'recipe'), join(root, 'recipe-in-parts')];
+  await reproduce('small', recipe, { ...data, out: whole }, silent);
+  const losses = readFileSync(join(whole, 'pretrain', 'log.jsonl'), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { event: string; video: number; audio: number })
+    .filter(({ event }) => event === 'step');
+  const mean = (lines: typeof losses, key: 'video' | 'audio'): number =>
+    lines.reduce((sum, line) => sum + line[key], 0) / lines.length;
+  for (const key of ['video', 'audio'] as const)
+    expect(mean(losses.slice(-3), key)).toBeLessThan(0.9 * mean(losses.slice(0, 3), key));
+
+  for (const steps of [7, 8]) {
+    let asked = 0;
+    await reproduce('small', recipe, { ...data, out: parts }, silent, () => ++asked > steps);
+  }
+  const said: string[] = [];
+  await reproduce('small', recipe, { ...data, out: parts }, (line) => said.push(line));
+  expect(said.join('\n')).not.toContain('1 of 4');
+  expect(said.join('\n')).toContain('2 of 4');
+  const weights = (out: string): Buffer => readFileSync(join(out, 'small', 'model.safetensors'));
+  expect(weights(parts).equals(weights(whole))).toBe(true);
+  const [first, second, soup] = await Promise.all(
+    ['finetune-1', 'finetune-2', 'small'].map(async (name) => (await readWeights(join(whole, name))).tensors),
+  );
+  for (const [name, { data }] of Object.entries(soup!))
+    expect(data, name).toEqual(data.map((_, i) => (first![name]!.data[i]! + second![name]!.data[i]!) / 2));
+  const run = join(whole, 'finetune-2');
+  await expect(exportRun({ run, averageWith: 'models/nano', out: join(root, 'no') }, silent)).rejects.toThrow(
+    'same size, labels and clip',
+  );
+  const manifest = readFileSync(join(whole, 'small', 'manifest.json'), 'utf8');
+  expect(manifest).toContain('of the weights that the last command began with');
+  expect(manifest).toContain('uncertainBelow');
+  expect(manifest).toContain('pretrain-stills --size nano');
+  expect(manifest).not.toContain(root);
+}, 400_000);
+
+test("a wider model's recipe begins with a shipped one", async () => {
+  const shipped = recipes['mini']!;
+  const few = { batchFaces: 4, batchVoices: 2, pairs: 2, threads: 1, warmup: 1, steps: 2 };
+  const recipe: Recipe = {
+    ...shipped,
+    finetune: shipped.finetune.map((stage) => ({ ...stage, ...few })),
+    dtype: 'F32',
+  };
+  const out = join(root, 'wider');
+  const said: string[] = [];
+  const data = { faces, voices, fold: 1, align: 'as-is', backend: 'wasm' } as const;
+  await reproduce('mini', recipe, { ...data, out }, (line) => said.push(line));
+  expect(said.join('\n')).toContain(`1 of ${String(recipe.finetune.length + 1)}: fine-tuning`);
+  expect(said.join('\n')).toContain('width 128 widened to 256');
+  const manifest = readFileSync(join(out, 'mini', 'manifest.json'), 'utf8');
+  expect(manifest).toMatch(/finetune-stills .*--size mini .*--widen DIR/);
+  expect(manifest).not.toContain(root);
+  expect(manifest).toContain('"width": 256');
+  // The mean of the weights that it ended and began with.
+  const {
+    manifest: { config },
+    flat,
+  } = await readModel(join(out, 'mini'));
+  const began = await initialWidened(config, 'models/nano', 1, silent);
+  const ended = readCheckpoint(join(out, 'finetune-1')).arrays.average;
+  expect(ended.some((value, i) => value !== began[i])).toBe(true);
+  expect(ended.every((value, i) => Math.abs((value + began[i]!) / 2 - flat[i]!) < 1e-6)).toBe(true);
+}, 120_000);
