@@ -9,13 +9,16 @@ type Open =
   | Exclude<keyof DataOptions, 'threads'>
   | ('out' | 'resume' | 'checkpointEvery' | 'validateEvery' | 'backend' | 'from' | 'widen' | 'minutes');
 
+export interface FinetuneStage extends Omit<StillsOptions, Open> {
+  /** What comes of it is the mean of the weights that it began and ended with, held as the exported ones (a model soup). */
+  readonly soup?: true;
+}
+
 export interface Recipe {
   /** What the first fine-tuning starts from: pre-training, or a narrower shipped model (a folder of models/), widened. */
   readonly begin: { readonly pretrain: Omit<PretrainStillsOptions, Open> } | { readonly widen: string };
   /** One after the other, each from the weights of the one before. */
-  readonly finetune: readonly Omit<StillsOptions, Open>[];
-  /** The exported weights are the mean of those that the last fine-tuning began and ended with (a model soup). */
-  readonly soup?: true;
+  readonly finetune: readonly FinetuneStage[];
   /** How the exported weights are held. */
   readonly dtype: Dtype;
 }
@@ -43,6 +46,16 @@ const further = {
   warmup: 40,
   dropPath: 0.05,
   average: 0.995,
+} as const;
+
+/** Trained too, twice the width reads voices of people never heard worse; there are few to learn from. */
+const voicesFrozen = {
+  ...further,
+  size: 'mini',
+  freeze: ['encoder_audio', 'audio_layer_weights'],
+  batchFaces: 208,
+  pairs: 32,
+  soup: true,
 } as const;
 
 export const recipes: Readonly<Record<string, Recipe>> = {
@@ -105,27 +118,27 @@ export const recipes: Readonly<Record<string, Recipe>> = {
         batchVoices: 112,
         lr: 4e-4,
         average: 0.993,
+        soup: true,
       },
     ],
-    soup: true,
     dtype: 'I8',
   },
   mini: {
     begin: { widen: 'nano' },
     finetune: [
       {
-        ...further,
-        size: 'mini',
-        // Trained too, twice the width reads voices of people never heard worse; there are few to learn from.
-        freeze: ['encoder_audio', 'audio_layer_weights'],
+        ...voicesFrozen,
         steps: 300,
-        batchFaces: 208,
         batchVoices: 64,
-        pairs: 32,
         lr: 4e-4,
       },
+      {
+        ...voicesFrozen,
+        seed: 2,
+        steps: 640,
+        batchVoices: 48,
+      },
     ],
-    soup: true,
     dtype: 'I8',
   },
 };

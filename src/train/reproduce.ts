@@ -27,8 +27,8 @@ export interface ReproduceOptions extends Omit<DataOptions, 'threads'> {
 }
 
 /**
- * Pre-trains (OUT/pretrain) or widens a shipped model, fine-tunes (OUT/finetune-1, ...), exports and calibrates (OUT/NAME). What is
- * done already is kept, and what was begun goes on.
+ * Pre-trains (OUT/pretrain) or widens a shipped model, fine-tunes (OUT/finetune-1, OUT/mean-1, ...), exports and calibrates
+ * (OUT/NAME). What is done already is kept, and what was begun goes on.
  * @param name of the model: the last part of the exported folder
  */
 export async function reproduce(
@@ -39,7 +39,7 @@ export async function reproduce(
   stopping: () => boolean = () => false,
 ): Promise<void> {
   const { out, ...data } = options;
-  const { begin, finetune, dtype, soup } = recipe;
+  const { begin, finetune, dtype } = recipe;
   const model = join(out, name);
   const stages = ('pretrain' in begin ? 1 : 0) + finetune.length + 1;
   let stage = 0;
@@ -63,9 +63,8 @@ export async function reproduce(
   if ('widen' in begin) start = { widen: join(shippedModels, begin.widen) };
   else if (enter('pre-training', run, begin.pretrain.steps))
     await pretrainStills({ ...begin.pretrain, ...data, ...shared(run) }, say, stopping);
-  let before: string | undefined;
-  for (const [i, options] of finetune.entries()) {
-    if (stopping()) return;
+  if (stopping()) return;
+  for (const [i, { soup, ...options }] of finetune.entries()) {
     run = join(out, `finetune-${String(i + 1)}`);
     if (enter('fine-tuning', run, options.steps))
       await finetuneStills(
@@ -73,12 +72,15 @@ export async function reproduce(
         say,
         stopping,
       );
-    before = start.from ?? start.widen;
-    start = { from: run };
+    if (stopping()) return;
+    const isLast = i === finetune.length - 1;
+    if (isLast) enter('export and calibration', model, Infinity);
+    const exported = isLast ? model : join(out, `mean-${String(i + 1)}`);
+    const began = soup && (start.from ?? start.widen);
+    if (isLast || soup)
+      await exportRun({ run, dtype, out: exported, ...(began && { averageWith: began }) }, say);
+    start = { from: soup ? exported : run };
   }
-  if (stopping()) return;
-  enter('export and calibration', model, Infinity);
-  await exportRun({ run, dtype, out: model, ...(soup && before && { averageWith: before }) }, say);
   const { seed, threads } = finetune[0]!;
   await calibrateModel({ model, ...data, split: 'valid', seed, threads }, say);
 }
