@@ -1,8 +1,9 @@
 // Attention of a token to others of its own or of the other modality, and its gradient.
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { assert } from '../../base/assert.ts';
-import { input } from './call.ts';
-import type { Call, Inputs, Run } from './call.ts';
+import { input } from '../inputs.ts';
+import type { Inputs } from '../inputs.ts';
+import type { Call, Run } from './call.ts';
 
 /** Where queries, keys and values lie: pointers, and bytes from one row to the next. */
 interface AttentionLayout {

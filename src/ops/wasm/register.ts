@@ -2,11 +2,12 @@
 import { getKernel, registerKernel, unregisterKernel } from '@tensorflow/tfjs-core';
 import type { KernelConfig, KernelFunc, TensorInfo } from '@tensorflow/tfjs-core';
 import { assert } from '../../base/assert.ts';
+import { input, shaped, sizeOf } from '../inputs.ts';
+import type { Inputs } from '../inputs.ts';
 import type { KernelName } from '../kernels.ts';
 import { crossAttention, crossAttentionGrad, selfAttention, selfAttentionGrad } from './attention.ts';
 import type { WasmBackend } from './backend.ts';
-import { input, like, sizeOf, vector } from './call.ts';
-import type { Call, Inputs, Run } from './call.ts';
+import type { Call, Run } from './call.ts';
 
 const gemm: Run = ({ kernels, at, output }, inputs, attrs) => {
   const a = input(inputs, 'a', 2);
@@ -16,7 +17,7 @@ const gemm: Run = ({ kernels, at, output }, inputs, attrs) => {
   const [m = 0, k = 0] = transposeA ? [a.shape[1], a.shape[0]] : a.shape;
   const [kB, n = 0] = transposeB ? [b.shape[1], b.shape[0]] : b.shape;
   assert(k === kB, `gemm of [${a.shape.join()}] and [${b.shape.join()}]: ${k} is not ${kB ?? 'known'}`);
-  const bias = inputs['bias'] ? at(vector(inputs, 'bias', n)) : 0;
+  const bias = inputs['bias'] ? at(shaped(inputs, 'bias', [n])) : 0;
   let residual = 0;
   let residualRows = 1;
   if (inputs['residual']) {
@@ -74,7 +75,7 @@ const gelu: Run = ({ kernels, at, output }, inputs) => {
 
 const geluGrad: Run = ({ kernels, at, output }, inputs) => {
   const x = input(inputs, 'x');
-  const dy = like(inputs, 'dy', x);
+  const dy = shaped(inputs, 'dy', x.shape);
   const dx = output(x.shape);
   kernels.exports.geluGrad(at(x), at(dy), dx.pointer, sizeOf(x.shape));
   return dx.info;
@@ -94,8 +95,8 @@ function normSizes(
 
 const layerNorm: Run = ({ kernels, at, output }, inputs, attrs) => {
   const { x, rows, d, epsilon } = normSizes(inputs, attrs);
-  const weight = vector(inputs, 'weight', d);
-  const bias = vector(inputs, 'bias', d);
+  const weight = shaped(inputs, 'weight', [d]);
+  const bias = shaped(inputs, 'bias', [d]);
   const y = output(x.shape);
   kernels.exports.layerNorm(at(x), at(weight), at(bias), y.pointer, rows, d, epsilon);
   return y.info;
@@ -103,8 +104,8 @@ const layerNorm: Run = ({ kernels, at, output }, inputs, attrs) => {
 
 const layerNormGrad: Run = ({ kernels, at, output }, inputs, attrs) => {
   const { x, rows, d, epsilon } = normSizes(inputs, attrs);
-  const weight = vector(inputs, 'weight', d);
-  const dy = like(inputs, 'dy', x);
+  const weight = shaped(inputs, 'weight', [d]);
+  const dy = shaped(inputs, 'dy', x.shape);
   const dx = output(x.shape);
   const dWeight = output([d]);
   const dBias = output([d]);

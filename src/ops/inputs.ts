@@ -1,6 +1,6 @@
-// Checks of what a kernel was given; a wrong shape would otherwise be read as garbage on the GPU.
+// Checks of what a kernel was given; a wrong shape would otherwise be read as garbage.
 import type { TensorInfo } from '@tensorflow/tfjs-core';
-import { assert } from '../../base/assert.ts';
+import { assert } from '../base/assert.ts';
 
 export type Inputs = Partial<Record<string, TensorInfo>>;
 export type Attributes = Readonly<Record<string, unknown>>;
