@@ -15,7 +15,7 @@ import { officialAdamW } from './run/adamw.ts';
 import { checkpointPath, readCheckpoint } from './run/checkpoint.ts';
 import { commandLine } from './run/command-line.ts';
 import { endLine } from './run/run-clips.ts';
-import { initialFinetune, initialWidened } from './run/initial.ts';
+import { beginVoicesAsFaces, initialFinetune, initialWidened } from './run/initial.ts';
 import { foldList, number, whole } from './options.ts';
 import { identityOf, names, stopOnInterrupt } from './run/run-options.ts';
 import { scoreClassification } from './scores/metrics.ts';
@@ -41,6 +41,8 @@ export interface StillsOptions extends StillsRunOptions {
   readonly folds?: readonly number[];
   readonly from?: string;
   readonly widen?: string;
+  /** The voices' encoder begins as the faces' of `from`. */
+  readonly voicesFromFaces?: boolean;
   readonly minutes: number;
   readonly batchFaces: number;
   readonly batchVoices: number;
@@ -49,6 +51,7 @@ export interface StillsOptions extends StillsRunOptions {
   readonly keepFaces: number;
   readonly keepVoices: number;
   readonly blendVoices: number;
+  readonly voiceChanges: number;
   readonly layerDecay: number;
   readonly dropPath: number;
   readonly smoothing: number;
@@ -98,7 +101,15 @@ async function finetuneOnce(
   stopping: () => boolean,
 ): Promise<TrainingEnd> {
   checkData(options);
-  const { out, resume, minutes, pairsOnly = false, lastBlock = false, backend: wanted = 'auto' } = options;
+  const {
+    out,
+    resume,
+    minutes,
+    pairsOnly = false,
+    lastBlock = false,
+    voicesFromFaces = false,
+    backend: wanted = 'auto',
+  } = options;
   const backend = await chooseTrainBackend(wanted);
   // A GPU's steps come from one thread; the others still decode.
   const threads = backend.name === 'webgpu' ? 1 : options.threads;
@@ -122,6 +133,12 @@ async function finetuneOnce(
   }
   if (options.from !== undefined && options.widen !== undefined) {
     throw new Problem('unsupported-file', 'A run begins with --from or with --widen, not with both.');
+  }
+  if (voicesFromFaces && options.from === undefined) {
+    throw new Problem(
+      'unsupported-file',
+      '--voices-from-faces takes the faces of --from, which is missing: give weights that read faces.',
+    );
   }
   const config: HicmaeConfig = { ...sizes[options.size], classCount: emotions.length };
   const identity = identityOf(options);
@@ -170,6 +187,7 @@ async function finetuneOnce(
           keepFaces: options.keepFaces,
           keepVoices: options.keepVoices,
           blendVoices: options.blendVoices,
+          voiceChanges: options.voiceChanges,
           dropPath: options.dropPath,
           pairsOnly,
           smoothing: options.smoothing,
@@ -190,6 +208,7 @@ async function finetuneOnce(
         const flat = await (options.widen === undefined
           ? initialFinetune(config, options.from, options.seed, say)
           : initialWidened(config, options.widen, options.seed, say));
+        if (voicesFromFaces) beginVoicesAsFaces(flat, config);
         if (lastBlock) readLastBlockOnly(flat, config);
         return flat;
       },
@@ -252,6 +271,10 @@ export function finetuneStillsCommand(say: (line: string) => void): Command {
       'start from the fine-tuned weights of a narrower model, for example models/nano with --size mini; new units begin fresh',
     )
     .option(
+      '--voices-from-faces',
+      "the voices' encoder begins as the faces' of --from, its filters stretched to the voices' patches: voices learn sooner than from fresh weights",
+    )
+    .option(
       '--folds <list>',
       'in place of --fold: train once for each of these folds, each held out in turn, into OUT/fold-K, and score all held-out voices together, each read by the model that never heard its fold: 1-5',
       foldList,
@@ -283,6 +306,12 @@ export function finetuneStillsCommand(say: (line: string) => void): Command {
       'share of the voices read alone that are blended with another, labels too (mixup), 0..1',
       number(0, 1),
       0,
+    )
+    .option(
+      '--voice-changes <share>',
+      'how far and how often training changes voices (level, spectrum, speed, pitch, noise, rooms, how well a speaker is known), as a share of the usual, 0..1; with fewer changes voices are learned sooner, but hold less in other rooms',
+      number(0, 1),
+      1,
     )
     .option(
       '--layer-decay <factor>',

@@ -33,6 +33,7 @@ const mixture = {
   balance: 0.3,
   keepFaces: 0.75,
   blendVoices: 0,
+  voiceChanges: 1,
   layerDecay: 1,
   smoothing: 0.1,
 } as const;

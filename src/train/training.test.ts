@@ -56,6 +56,7 @@ const base: Omit<StillsOptions, 'out' | 'resume'> = {
   keepFaces: 1,
   keepVoices: 0.75,
   blendVoices: 0,
+  voiceChanges: 1,
   lr: 2e-3,
   warmup: 2,
   weightDecay: 0.05,

@@ -1,8 +1,9 @@
 // The parameters that a run begins with: fresh, or another's where they have the same name.
+import { defined } from '../../base/assert.ts';
 import { Problem } from '../../base/errors.ts';
 import { random } from '../../base/random.ts';
 import type { HicmaeConfig } from '../../model/config.ts';
-import { initialValues, parameterShapes } from '../../model/params.ts';
+import { encoderPrefix, encoderShapes, initialValues, parameterShapes } from '../../model/params.ts';
 import type { ParameterShape } from '../../model/params.ts';
 import type { PretrainConfig } from '../../model/pretrain-config.ts';
 import { initialPretrainValues, pretrainParameterShapes } from '../../model/pretrain-params.ts';
@@ -56,6 +57,51 @@ export async function initialWidened(
   const valuesOf = widened(weights.tensors, weights.config, config, random(seed));
   say(`from ${narrow}: width ${String(weights.config.width)} widened to ${String(config.width)}`);
   return flatOf(slotsOf(parameterShapes(config)).slots, valuesOf);
+}
+
+/**
+ * Makes the voices' encoder a copy of the faces': after training on pictures a transformer reads spectrograms sooner than from
+ * fresh weights (as AST, Gong et al. 2021, arXiv 2104.01778, begins with a picture model). The faces' filters are summed over
+ * frames and colors and stretched to the voices' patches, so that an even patch gives what it gave.
+ * @param flat all parameters, in place
+ * @throws Problem when the side of a voice's patch is no multiple of a face's
+ */
+export function beginVoicesAsFaces(flat: Float32Array, config: HicmaeConfig): void {
+  const slots = new Map(slotsOf(parameterShapes(config)).slots.map((slot) => [slot.name, slot]));
+  const valuesOf = (name: string): Float32Array => {
+    const { offset, length } = defined(slots.get(name), name);
+    return flat.subarray(offset, offset + length);
+  };
+  const { tubeletFrames, patchPx } = config.video;
+  const side = config.audio.patchSize;
+  const factor = side / patchPx;
+  if (!Number.isInteger(factor)) {
+    throw new Problem(
+      'unsupported-file',
+      `Voices cannot begin as faces: a voice's patch is ${String(side)} wide, no multiple of a face's ${String(patchPx)}.`,
+    );
+  }
+  const [faces, voices] = [encoderPrefix('video'), encoderPrefix('audio')];
+  for (const { name } of encoderShapes(config, 'audio')) {
+    const from = valuesOf(`${faces}${name.slice(voices.length)}`);
+    const to = valuesOf(name);
+    if (!name.endsWith('patch_embed.proj.weight')) {
+      to.set(from);
+      continue;
+    }
+    const planes = 3 * tubeletFrames;
+    const area = patchPx ** 2;
+    for (let at = 0; at < to.length; at++) {
+      const channel = Math.floor(at / side ** 2);
+      const y = Math.floor(Math.floor((at % side ** 2) / side) / factor);
+      const x = Math.floor((at % side) / factor);
+      let sum = 0;
+      for (let plane = 0; plane < planes; plane++)
+        sum += from[(channel * planes + plane) * area + y * patchPx + x]!;
+      to[at] = sum / factor ** 2;
+    }
+  }
+  valuesOf('audio_layer_weights').set(valuesOf('video_layer_weights'));
 }
 
 /** @param from weights to start from; without any, linear layers begin as pre-training's (Xavier), which trains from scratch */

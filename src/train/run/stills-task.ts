@@ -15,7 +15,7 @@ import { officialMixing } from '../augment/mixup.ts';
 import type { Part, RunTask } from './run-task.ts';
 import { keepSome, sampler, streamOf } from './sampler.ts';
 import type { SamplerOptions } from './sampler.ts';
-import { voiceAugmentation, voicePatcher } from '../stills/voice-augment.ts';
+import { voiceChanges, voicePatcher } from '../stills/voice-augment.ts';
 import type { VoiceSet } from '../stills/voices.ts';
 
 export interface StepOptions extends SamplerOptions {
@@ -24,6 +24,8 @@ export interface StepOptions extends SamplerOptions {
   readonly keepVoices: number;
   /** Share of the voices read alone that are blended with another (mixup), 0..1. */
   readonly blendVoices: number;
+  /** Share of the usual changes that voices go through, 0..1. */
+  readonly voiceChanges: number;
   readonly dropPath: number;
   /** Without the losses of faces alone and of voices alone, which are the modality dropout. */
   readonly pairsOnly: boolean;
@@ -64,6 +66,7 @@ export function stillsTask(data: StillsTaskData, threadCount: number): RunTask {
   const draw = sampler(faces, voices, options);
   const facesOf = facePatcher(config);
   const voicesOf = voicePatcher(config, bandLimitHz);
+  const changes = voiceChanges(options.voiceChanges);
   const places = (config.video.cropPx / config.video.patchPx) ** 2;
   const slotCount = tokenCount(config, 'video') / places;
   const voiceTokens = tokenCount(config, 'audio');
@@ -129,10 +132,10 @@ export function stillsTask(data: StillsTaskData, threadCount: number): RunTask {
             voiceLength,
             () => keepSome(voiceTokens, voicesKept, stream),
             (i, chosen, into, offset) => {
-              voicesOf.fill(voices, drawn.voices[i]!, chosen, into, offset, stream, voiceAugmentation);
+              voicesOf.fill(voices, drawn.voices[i]!, chosen, into, offset, stream, changes);
               const blend = blends[i];
               if (!blend) return;
-              voicesOf.fill(voices, blend.other, chosen, otherPatches, 0, stream, voiceAugmentation);
+              voicesOf.fill(voices, blend.other, chosen, otherPatches, 0, stream, changes);
               for (let k = 0; k < otherPatches.length; k++)
                 into[offset + k] = blend.own * into[offset + k]! + (1 - blend.own) * otherPatches[k]!;
             },

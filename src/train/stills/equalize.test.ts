@@ -5,7 +5,7 @@ import { usedBinCount } from '../../clip/log-mel.ts';
 import { sizes } from '../../model/config.ts';
 import { voiceSetOf } from '../../testing/made-voices.ts';
 import { equalizersOf, usualSpectrumOf, usualVoice } from './equalize.ts';
-import { voiceAugmentation, voicePatcher } from './voice-augment.ts';
+import { voiceChanges, voicePatcher } from './voice-augment.ts';
 import { equalized, spectrumOf, withoutSilence } from './voices.ts';
 import type { VoiceSet } from './voices.ts';
 
@@ -88,14 +88,13 @@ test('digital silence stays, and silent clips are left out', () => {
 test('in training a speaker may be hardly known', () => {
   const target = Array.from({ length: 128 }, (_, m) => (m < usedBins ? -7 : 0));
   const set = equalized(voices(1), target, bandLimitHz, 'usual');
-  const unchanged = Object.fromEntries(Object.keys(voiceAugmentation).map((key) => [key, 0]));
   const patcher = voicePatcher(sizes.nano, bandLimitHz);
   // One band, at all times but the last: its frames behind the sound hold zeros.
   const places = Int32Array.from({ length: 15 }, (_, k) => 8 * k + 2);
   const levels = (stranger: number): number[] =>
     Array.from({ length: 40 }, (_, seed) => {
       const patches = new Float32Array(15 * 256);
-      const augmentation = { ...voiceAugmentation, ...unchanged, stranger };
+      const augmentation = { ...voiceChanges(0), stranger };
       patcher.fill(set, 2, places, patches, 0, random(seed), augmentation);
       return Math.max(...patches);
     });

@@ -10,7 +10,7 @@ import { voiceSetOf } from '../../testing/made-voices.ts';
 import { faceAugmentation, facePatcher } from './face-augment.ts';
 import { alignStills } from './faces.ts';
 import type { Stills } from './faces.ts';
-import { soundFrames, voiceAugmentation, voicePatcher, windowStart } from './voice-augment.ts';
+import { soundFrames, voiceAugmentation, voiceChanges, voicePatcher, windowStart } from './voice-augment.ts';
 import { melSteps } from './voices.ts';
 import type { VoiceSet } from './voices.ts';
 
@@ -96,6 +96,27 @@ test('a short voice lies in the middle of silence, and a window never leaves its
   expect(windowStart(100, 0)).toBe(-77);
   expect(windowStart(soundFrames + 40, 0)).toBe(0);
   expect(windowStart(soundFrames + 40, 1)).toBe(40);
+});
+
+test('a share of the changes is less of each, down to none', () => {
+  expect(voiceChanges(1)).toEqual(voiceAugmentation);
+  expect(voiceChanges(0.5)).toMatchObject({
+    gainDb: 2,
+    stranger: 0.3,
+    speed: 0.06,
+    noise: 0.25,
+    steady: 0.5,
+  });
+  const set = someVoice(noise(40960));
+  const patcher = voicePatcher(config, 5400);
+  // As long as a window, so that its place is no matter of chance.
+  expect(set.frames[0]).toBe(soundFrames);
+  const [as, changed] = [new Float32Array(128 * 256), new Float32Array(128 * 256)];
+  patcher.fill(set, 0, positionsOf(128), as, 0, stream, null);
+  patcher.fill(set, 0, positionsOf(128), changed, 0, stream, voiceChanges(0));
+  expect(changed).toEqual(as);
+  patcher.fill(set, 0, positionsOf(128), changed, 0, stream, voiceChanges(0.3));
+  expect(changed).not.toEqual(as);
 });
 
 test('augmented voices hold finite numbers at and above the floor', () => {

@@ -49,6 +49,24 @@ export const voiceAugmentation: VoiceAugmentation = {
   room: 0.25,
 };
 
+/** A share of the usual changes, in extent and in how often, 0..1; a window's place stays by chance. */
+export function voiceChanges(share: number): VoiceAugmentation {
+  const { gainDb, stranger, tiltDb, speed, shiftBins, noise, cut, steady, clean, room } = voiceAugmentation;
+  return {
+    gainDb: share * gainDb,
+    stranger: share * stranger,
+    tiltDb: share * tiltDb,
+    speed: share * speed,
+    shiftBins: share * shiftBins,
+    noise: share * noise,
+    cut: share * cut,
+    // Of the noise there is, as much of it a room's as ever.
+    steady,
+    clean: share * clean,
+    room: share * room,
+  };
+}
+
 /** For pre-training, which is to predict the voice itself: no noise and no room. */
 export const gentleVoiceAugmentation: VoiceAugmentation = {
   ...voiceAugmentation,
