@@ -7,8 +7,18 @@ import { random } from '../base/random.ts';
 
 const tone = fileURLToPath(new URL('./tone.opus', import.meta.url));
 
+/** The folders of both, in `root`: 40 faces to train with and 12 of split valid, and the voices. */
+export function writeMadeStills(root: string): { readonly faces: string; readonly voices: string } {
+  const [faces, voices] = [join(root, 'faces'), join(root, 'voices')];
+  mkdirSync(faces);
+  writeMadeFaces(faces, 'train', 40);
+  writeMadeFaces(faces, 'valid', 12);
+  writeMadeVoices(voices);
+  return { faces, voices };
+}
+
 /** Faces whose upper half tells the label: votes columns in FER+'s order. */
-export function writeMadeFaces(folder: string, split: string, count: number): void {
+function writeMadeFaces(folder: string, split: string, count: number): void {
   const stream = random(count);
   const side = 48;
   const pixels = new Uint8Array(count * side * side);
@@ -35,7 +45,7 @@ export function writeMadeFaces(folder: string, split: string, count: number): vo
 }
 
 /** Twelve clips of one tone, each of another actor, in folds 1 and 2; and one of no emotion of ours. */
-export function writeMadeVoices(folder: string): void {
+function writeMadeVoices(folder: string): void {
   mkdirSync(join(folder, 'audio'), { recursive: true });
   const rows = ['clip,actor,sentence,emotion,level,fold,extra'];
   for (let i = 0; i < 12; i++) {

@@ -1,9 +1,9 @@
 // Recipes on made faces and voices: stopped and resumed, averaged, widened.
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { writeMadeFaces, writeMadeVoices } from '../testing/made-stills.ts';
+import { afterAll, expect, test } from 'vitest';
+import { writeMadeStills } from '../testing/made-stills.ts';
 import { exportRun } from './export.ts';
 import { recipes } from './recipes.ts';
 import type { Recipe } from './recipes.ts';
@@ -14,16 +14,8 @@ import { readModel } from './weights/model-folder.ts';
 import { readWeights } from './weights/read-weights.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'recipes-'));
-const faces = join(root, 'faces');
-const voices = join(root, 'voices');
+const { faces, voices } = writeMadeStills(root);
 const silent = (): void => undefined;
-
-beforeAll(() => {
-  mkdirSync(faces);
-  writeMadeFaces(faces, 'train', 40);
-  writeMadeFaces(faces, 'valid', 12);
-  writeMadeVoices(voices);
-});
 
 afterAll(() => {
   rmSync(root, { recursive: true, force: true });

@@ -3,13 +3,13 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, write
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { dispose } from '@tensorflow/tfjs-core';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import { defined } from '../base/assert.ts';
 import { mirrorFrames, normalizeFrames } from '../clip/frames.ts';
 import { videoPatches } from '../model/embed.ts';
 import { parameterShapes } from '../model/params.ts';
 import { predict } from '../model/predict.ts';
-import { writeMadeFaces, writeMadeVoices } from '../testing/made-stills.ts';
+import { writeMadeStills } from '../testing/made-stills.ts';
 import { startBackend } from './backend.ts';
 import { readCheckpoint } from './run/checkpoint.ts';
 import { findChromium } from './page/chromium.ts';
@@ -28,15 +28,7 @@ import { chooseTrainBackend } from './webgpu.ts';
 import { readWeights } from './weights/read-weights.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'train-'));
-const faces = join(root, 'faces');
-const voices = join(root, 'voices');
-
-beforeAll(() => {
-  mkdirSync(faces);
-  writeMadeFaces(faces, 'train', 40);
-  writeMadeFaces(faces, 'valid', 12);
-  writeMadeVoices(voices);
-});
+const { faces, voices } = writeMadeStills(root);
 
 afterAll(() => {
   rmSync(root, { recursive: true, force: true });
@@ -223,19 +215,41 @@ test('a still is scored as a clip of it is read: as seen and mirrored', async ()
   dispose(params);
 });
 
+/** The losses of a run's only step. */
+async function onlyStep(name: string, changed: Partial<StillsOptions>): Promise<LogLine> {
+  const out = join(root, name);
+  await finetuneStills({ ...base, steps: 1, threads: 1, ...changed, out, resume: false }, silent);
+  const lines = readFileSync(join(out, 'log.jsonl'), 'utf8').trim().split('\n');
+  return lines.map((line) => JSON.parse(line) as LogLine).find(({ event }) => event === 'step')!;
+}
+
 test('blending changes the voices read alone, and only those', async () => {
-  const losses = async (blendVoices: number, pairs: number): Promise<LogLine> => {
-    const out = join(root, `blend-${String(blendVoices)}-${String(pairs)}`);
-    await finetuneStills({ ...base, steps: 1, threads: 1, blendVoices, pairs, out, resume: false }, silent);
-    const lines = readFileSync(join(out, 'log.jsonl'), 'utf8').trim().split('\n');
-    return lines.map((line) => JSON.parse(line) as LogLine).find(({ event }) => event === 'step')!;
-  };
+  const losses = (blendVoices: number, pairs: number): Promise<LogLine> =>
+    onlyStep(`blend-${String(blendVoices)}-${String(pairs)}`, { blendVoices, pairs });
   const [plain, allPairs] = [await losses(0, 4), await losses(1, 4)];
   // The voices of pairs keep their label.
   expect(allPairs.voice).toBe(plain.voice);
   expect(allPairs.pair).toBe(plain.pair);
   const [alone, blended] = [await losses(0, 0), await losses(1, 0)];
   expect(blended.voice).not.toBe(alone.voice);
+});
+
+test('voices may be changed less, and begin as faces do', async () => {
+  const [usual, less] = [
+    await onlyStep('changes', {}),
+    await onlyStep('fewer-changes', { voiceChanges: 0.3 }),
+  ];
+  expect(less.voice).not.toBe(usual.voice);
+  const from = join(root, 'whole');
+  const [asIs, asFaces] = [
+    await onlyStep('from', { from }),
+    await onlyStep('voices-from-faces', { from, voicesFromFaces: true }),
+  ];
+  expect(asFaces.face).toBe(asIs.face);
+  expect(asFaces.voice).not.toBe(asIs.voice);
+  await expect(onlyStep('from-nothing', { voicesFromFaces: true })).rejects.toThrow(
+    'takes the faces of --from',
+  );
 });
 
 test('each fold is held out in turn, and all are scored together', async () => {
