@@ -51,6 +51,7 @@ export interface StillsOptions extends StillsRunOptions {
   readonly keepFaces: number;
   readonly keepVoices: number;
   readonly blendVoices: number;
+  readonly faceChanges: number;
   readonly voiceChanges: number;
   readonly layerDecay: number;
   readonly dropPath: number;
@@ -187,6 +188,7 @@ async function finetuneOnce(
           keepFaces: options.keepFaces,
           keepVoices: options.keepVoices,
           blendVoices: options.blendVoices,
+          faceChanges: options.faceChanges,
           voiceChanges: options.voiceChanges,
           dropPath: options.dropPath,
           pairsOnly,
@@ -308,8 +310,14 @@ export function finetuneStillsCommand(say: (line: string) => void): Command {
       0,
     )
     .option(
+      '--face-changes <share>',
+      'how far and how often training changes faces (place, turn, size, light, blur, cover), as a share of the usual, 0..1; fresh weights learn sooner with fewer',
+      number(0, 1),
+      1,
+    )
+    .option(
       '--voice-changes <share>',
-      'how far and how often training changes voices (level, spectrum, speed, pitch, noise, rooms, how well a speaker is known), as a share of the usual, 0..1; with fewer changes voices are learned sooner, but hold less in other rooms',
+      'how far and how often training changes voices (level, spectrum, speed, pitch, noise, rooms, how well a speaker is known), likewise; with fewer, speakers that are hardly known are read worse',
       number(0, 1),
       1,
     )

@@ -33,6 +33,7 @@ const mixture = {
   balance: 0.3,
   keepFaces: 0.75,
   blendVoices: 0,
+  faceChanges: 1,
   voiceChanges: 1,
   layerDecay: 1,
   smoothing: 0.1,

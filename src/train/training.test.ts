@@ -48,6 +48,7 @@ const base: Omit<StillsOptions, 'out' | 'resume'> = {
   keepFaces: 1,
   keepVoices: 0.75,
   blendVoices: 0,
+  faceChanges: 1,
   voiceChanges: 1,
   lr: 2e-3,
   warmup: 2,
@@ -234,11 +235,12 @@ test('blending changes the voices read alone, and only those', async () => {
   expect(blended.voice).not.toBe(alone.voice);
 });
 
-test('voices may be changed less, and begin as faces do', async () => {
+test('faces and voices may be changed less, and voices begin as faces do', async () => {
   const [usual, less] = [
     await onlyStep('changes', {}),
-    await onlyStep('fewer-changes', { voiceChanges: 0.3 }),
+    await onlyStep('fewer-changes', { faceChanges: 0.3, voiceChanges: 0.3 }),
   ];
+  expect(less.face).not.toBe(usual.face);
   expect(less.voice).not.toBe(usual.voice);
   const from = join(root, 'whole');
   const [asIs, asFaces] = [

@@ -7,7 +7,7 @@ import type { HicmaeConfig } from '../../model/config.ts';
 import { patchLength, tokenCount } from '../../model/embed.ts';
 import { encode, selectEncoded } from '../../model/encoder.ts';
 import { smoothTargets, softTargetCrossEntropy, weightedSum } from '../../model/losses.ts';
-import { faceAugmentation, facePatcher } from '../stills/face-augment.ts';
+import { faceChanges, facePatcher } from '../stills/face-augment.ts';
 import type { FaceSet } from '../stills/faces.ts';
 import { predictor } from '../stills/predictor.ts';
 import { beta } from '../augment/draw.ts';
@@ -24,7 +24,8 @@ export interface StepOptions extends SamplerOptions {
   readonly keepVoices: number;
   /** Share of the voices read alone that are blended with another (mixup), 0..1. */
   readonly blendVoices: number;
-  /** Share of the usual changes that voices go through, 0..1. */
+  /** Share of the usual changes that faces and voices go through, 0..1. */
+  readonly faceChanges: number;
   readonly voiceChanges: number;
   readonly dropPath: number;
   /** Without the losses of faces alone and of voices alone, which are the modality dropout. */
@@ -66,7 +67,8 @@ export function stillsTask(data: StillsTaskData, threadCount: number): RunTask {
   const draw = sampler(faces, voices, options);
   const facesOf = facePatcher(config);
   const voicesOf = voicePatcher(config, bandLimitHz);
-  const changes = voiceChanges(options.voiceChanges);
+  const changedFaces = faceChanges(options.faceChanges);
+  const changedVoices = voiceChanges(options.voiceChanges);
   const places = (config.video.cropPx / config.video.patchPx) ** 2;
   const slotCount = tokenCount(config, 'video') / places;
   const voiceTokens = tokenCount(config, 'audio');
@@ -119,7 +121,7 @@ export function stillsTask(data: StillsTaskData, threadCount: number): RunTask {
               );
             },
             (i, chosen, into, offset) => {
-              facesOf.fill(faces, drawn.faces[i]!, chosen, into, offset, stream, faceAugmentation);
+              facesOf.fill(faces, drawn.faces[i]!, chosen, into, offset, stream, changedFaces);
             },
           )
         : null;
@@ -132,10 +134,10 @@ export function stillsTask(data: StillsTaskData, threadCount: number): RunTask {
             voiceLength,
             () => keepSome(voiceTokens, voicesKept, stream),
             (i, chosen, into, offset) => {
-              voicesOf.fill(voices, drawn.voices[i]!, chosen, into, offset, stream, changes);
+              voicesOf.fill(voices, drawn.voices[i]!, chosen, into, offset, stream, changedVoices);
               const blend = blends[i];
               if (!blend) return;
-              voicesOf.fill(voices, blend.other, chosen, otherPatches, 0, stream, changes);
+              voicesOf.fill(voices, blend.other, chosen, otherPatches, 0, stream, changedVoices);
               for (let k = 0; k < otherPatches.length; k++)
                 into[offset + k] = blend.own * into[offset + k]! + (1 - blend.own) * otherPatches[k]!;
             },

@@ -3,6 +3,7 @@ import { standardize } from '../../clip/frames.ts';
 import type { EncoderConfig } from '../../model/config.ts';
 import type { Random } from '../../base/random.ts';
 import type { FaceSet } from './faces.ts';
+import { scaledBy } from './scaled.ts';
 
 /** How far a face is moved and relit; 0 everywhere leaves it as it is. */
 export interface FaceAugmentation {
@@ -59,6 +60,12 @@ export const faceAugmentation: FaceAugmentation = {
   coarse: 0.15,
   cover: 0.2,
 };
+
+/** A share of the usual changes, in extent and in how often, 0..1; mirror images are as many as ever. */
+export function faceChanges(share: number): FaceAugmentation {
+  const { flip, ...changes } = faceAugmentation;
+  return { ...scaledBy(share, changes), flip };
+}
 
 /** For pre-training, which is to predict the face itself: moved and relit, but nothing is put over it. */
 export const gentleFaceAugmentation: FaceAugmentation = {

@@ -5,6 +5,7 @@ import type { VoiceSpectrum } from '../../clip/usual-voice.ts';
 import type { EncoderConfig } from '../../model/config.ts';
 import type { Random } from '../../base/random.ts';
 import { perDb, usualVoice } from './equalize.ts';
+import { scaledBy } from './scaled.ts';
 import { addLogs, levelsOf, noiseAbout, subtractNoise } from './voice-noise.ts';
 import type { VoiceLevels } from './voice-noise.ts';
 import { melSteps, spectrumOf } from './voices.ts';
@@ -51,20 +52,9 @@ export const voiceAugmentation: VoiceAugmentation = {
 
 /** A share of the usual changes, in extent and in how often, 0..1; a window's place stays by chance. */
 export function voiceChanges(share: number): VoiceAugmentation {
-  const { gainDb, stranger, tiltDb, speed, shiftBins, noise, cut, steady, clean, room } = voiceAugmentation;
-  return {
-    gainDb: share * gainDb,
-    stranger: share * stranger,
-    tiltDb: share * tiltDb,
-    speed: share * speed,
-    shiftBins: share * shiftBins,
-    noise: share * noise,
-    cut: share * cut,
-    // Of the noise there is, as much of it a room's as ever.
-    steady,
-    clean: share * clean,
-    room: share * room,
-  };
+  // Of the noise there is, as much of it a room's as ever.
+  const { steady, ...changes } = voiceAugmentation;
+  return { ...scaledBy(share, changes), steady };
 }
 
 /** For pre-training, which is to predict the voice itself: no noise and no room. */
