@@ -266,7 +266,7 @@ test('each fold is held out in turn, and all are scored together', async () => {
   const first = readFileSync(join(out, 'fold-1', 'checkpoint.bin'));
   await finetuneStills({ ...wish, resume: true }, silent);
   expect(readFileSync(join(out, 'fold-1', 'checkpoint.bin')).equals(first)).toBe(true);
-  const { n, confusion, protocol, data } = JSON.parse(
+  const { n, confusion, protocol, data, groups } = JSON.parse(
     readFileSync(join(out, 'folds.json'), 'utf8'),
   ) as ClassEvaluation;
   const common = { voices, pairs: false, seed: 1, threads: 1, align: 'as-is', backend: 'wasm' } as const;
@@ -282,7 +282,10 @@ test('each fold is held out in turn, and all are scored together', async () => {
     a!.confusion.rows.map((row, i) => row.map((count, k) => count + b!.confusion.rows[i]![k]!)),
   );
   expect(protocol).toContain('Each fold is read by a model of its own.');
-  expect(data['fold']).toBe('1, 2');
+  expect(
+    groups.filter(({ group }) => group === 'fold').map(({ value, n, scores }) => [value, n, scores['war']]),
+  ).toEqual(alone.map((one, i) => [String(i + 1), one.n, one.war]));
+  expect(data['folds']).toBe('1, 2');
   const { voices: unheard, ...silence } = { ...wish, faces };
   expect(unheard).toBe(voices);
   await expect(finetuneStills({ ...silence, resume: false }, silent)).rejects.toThrow('give --voices DIR');

@@ -295,7 +295,7 @@ export async function scoreMemory(
         voices: options.voices ?? null,
         voiceNoise: options.voices === undefined ? null : (options.voiceNoise ?? 'as-is'),
         equalize: voices && model.manifest.clip.usualSpectrum !== null ? (options.equalize ?? 'usual') : null,
-        fold: selection.folds?.join(', ') ?? null,
+        folds: selection.folds?.join(', ') ?? null,
         seed: options.pairs || options.voiceNoise?.startsWith('noisy') ? options.seed : null,
       },
     },

@@ -29,7 +29,7 @@ export interface Scored extends Scorable {
   close(): Promise<void>;
 }
 
-/** Several as one, in their order: parts of one corpus, each with a model of its own, all of the same outputs. */
+/** Several as one, in their order: folds of one corpus, each with a model of its own, all of the same outputs. A fold is a group too. */
 export function pooled(parts: readonly Scorable[]): Scorable {
   const first = parts[0]!;
   if (parts.length === 1) return first;
@@ -42,7 +42,12 @@ export function pooled(parts: readonly Scorable[]): Scorable {
   const undetected = contexts.flatMap(({ undetectedFaces }) => undetectedFaces ?? []);
   const distinct = (values: readonly (string | number | null)[]): string | number | null =>
     new Set(values).size === 1 ? values[0]! : [...new Set(values)].join(', ');
-  const samples = parts.flatMap((part) => part.samples);
+  const samples = parts.flatMap(({ context, samples }) =>
+    samples.map((sample) => ({
+      ...sample,
+      groups: { ...sample.groups, fold: String(context.data['folds']) },
+    })),
+  );
   const places = parts.flatMap((part) => part.samples.map((_, i) => ({ part, i })));
   return {
     samples,
