@@ -7,7 +7,6 @@ import { exportRun } from './export.ts';
 import { finetuneStills } from './finetune-stills.ts';
 import type { StillsOptions } from './finetune-stills.ts';
 import { alignOption, whole } from './options.ts';
-import { pretrainStills } from './pretrain-stills.ts';
 import { isCheckout, packageRoot } from './package-root.ts';
 import { recipes } from './recipes.ts';
 import type { Recipe } from './recipes.ts';
@@ -27,8 +26,8 @@ export interface ReproduceOptions extends Omit<DataOptions, 'threads'> {
 }
 
 /**
- * Pre-trains (OUT/pretrain) or widens a shipped model, fine-tunes (OUT/finetune-1, OUT/mean-1, ...), exports and calibrates
- * (OUT/NAME). What is done already is kept, and what was begun goes on.
+ * Fine-tunes, from fresh weights or a shipped model widened (OUT/finetune-1, OUT/mean-1, ...), exports and calibrates (OUT/NAME).
+ * What is done already is kept, and what was begun goes on.
  * @param name of the model: the last part of the exported folder
  */
 export async function reproduce(
@@ -39,9 +38,9 @@ export async function reproduce(
   stopping: () => boolean = () => false,
 ): Promise<void> {
   const { out, ...data } = options;
-  const { begin, finetune, dtype } = recipe;
+  const { widen, finetune, dtype } = recipe;
   const model = join(out, name);
-  const stages = ('pretrain' in begin ? 1 : 0) + finetune.length + 1;
+  const stages = finetune.length + 1;
   let stage = 0;
   /** @returns whether there is anything left of it to do */
   const enter = (what: string, folder: string, steps: number): boolean => {
@@ -50,25 +49,22 @@ export async function reproduce(
     say(`${String(stage)} of ${String(stages)}: ${what}, in ${folder}`);
     return true;
   };
-  const shared = (
-    run: string,
-  ): Pick<StillsOptions, 'out' | 'resume' | 'checkpointEvery' | 'validateEvery'> => ({
-    out: run,
-    resume: existsSync(checkpointPath(run)),
-    checkpointEvery: 3,
-    validateEvery: 500,
-  });
-  let run = join(out, 'pretrain');
-  let start: Pick<StillsOptions, 'from' | 'widen'> = { from: run };
-  if ('widen' in begin) start = { widen: join(shippedModels, begin.widen) };
-  else if (enter('pre-training', run, begin.pretrain.steps))
-    await pretrainStills({ ...begin.pretrain, ...data, ...shared(run) }, say, stopping);
-  if (stopping()) return;
+  let start: Pick<StillsOptions, 'from' | 'widen'> =
+    widen === undefined ? {} : { widen: join(shippedModels, widen) };
   for (const [i, { soup, ...options }] of finetune.entries()) {
-    run = join(out, `finetune-${String(i + 1)}`);
+    const run = join(out, `finetune-${String(i + 1)}`);
     if (enter('fine-tuning', run, options.steps))
       await finetuneStills(
-        { ...options, ...data, ...shared(run), ...start, minutes: Infinity },
+        {
+          ...options,
+          ...data,
+          ...start,
+          out: run,
+          resume: existsSync(checkpointPath(run)),
+          checkpointEvery: 3,
+          validateEvery: 500,
+          minutes: Infinity,
+        },
         say,
         stopping,
       );
@@ -88,7 +84,7 @@ export async function reproduce(
 export function reproduceCommand(say: (line: string) => void): Command {
   return new Command('reproduce')
     .description(
-      'Make a shipped model again by its recipe: pre-training (or a narrower model, widened), fine-tuning, export and calibration.',
+      'Make a shipped model again by its recipe: fine-tuning, from fresh weights or a narrower model widened, export and calibration.',
     )
     .addArgument(new Argument('<model>', 'which').choices(Object.keys(recipes)))
     .requiredOption('--faces <dir>', 'faces laid out like FER+, splits train and valid')
