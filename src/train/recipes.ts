@@ -41,7 +41,7 @@ const mixture = {
   average: 0.995,
 } as const;
 
-/** There are few people to learn voices from, and many faces: the faces go on while what the voices' branch knows is kept. */
+/** There are few people to learn voices from, and many faces: the faces learn while the voices' branch stays as it is. */
 const voicesFrozen = {
   ...common,
   ...mixture,
@@ -71,9 +71,7 @@ export const recipes: Readonly<Record<string, Recipe>> = {
   nano: {
     finetune: [
       {
-        ...common,
-        ...mixture,
-        freeze: ['encoder_audio', 'audio_layer_weights'],
+        ...voicesFrozen,
         batchFaces: 192,
         batchVoices: 0,
         pairs: 0,
