@@ -8,10 +8,7 @@ type Open =
   | Exclude<keyof DataOptions, 'threads'>
   | ('out' | 'resume' | 'checkpointEvery' | 'validateEvery' | 'backend' | 'from' | 'widen' | 'minutes');
 
-export interface FinetuneStage extends Omit<StillsOptions, Open> {
-  /** What comes of it is the mean of the weights that it began and ended with, held as the exported ones (a model soup). */
-  readonly soup?: true;
-}
+export type FinetuneStage = Omit<StillsOptions, Open>;
 
 export interface Recipe {
   /** The narrower shipped model (a folder of models/) that the first fine-tuning starts from, widened. Without, it starts from fresh weights. */
@@ -65,8 +62,6 @@ const voicesAlone = {
   average: 0.99,
 } as const;
 
-const widened = { ...voicesFrozen, size: 'mini', warmup: 40, soup: true } as const;
-
 export const recipes: Readonly<Record<string, Recipe>> = {
   nano: {
     finetune: [
@@ -117,16 +112,13 @@ export const recipes: Readonly<Record<string, Recipe>> = {
     widen: 'nano',
     finetune: [
       {
-        ...widened,
-        steps: 300,
-        batchVoices: 64,
-        lr: 4e-4,
-      },
-      {
-        ...widened,
-        seed: 2,
-        steps: 640,
-        lr: 5e-4,
+        ...voicesFrozen,
+        size: 'mini',
+        blendVoices: 0.3,
+        steps: 1800,
+        lr: 7e-4,
+        warmup: 60,
+        average: 0.997,
       },
     ],
     dtype: 'I8',

@@ -26,7 +26,7 @@ export interface ReproduceOptions extends Omit<DataOptions, 'threads'> {
 }
 
 /**
- * Fine-tunes, from fresh weights or a shipped model widened (OUT/finetune-1, OUT/mean-1, ...), exports and calibrates (OUT/NAME).
+ * Fine-tunes, from fresh weights or a shipped model widened (OUT/finetune-1, ...), exports and calibrates (OUT/NAME).
  * What is done already is kept, and what was begun goes on.
  * @param name of the model: the last part of the exported folder
  */
@@ -51,8 +51,9 @@ export async function reproduce(
   };
   let start: Pick<StillsOptions, 'from' | 'widen'> =
     widen === undefined ? {} : { widen: join(shippedModels, widen) };
-  for (const [i, { soup, ...options }] of finetune.entries()) {
-    const run = join(out, `finetune-${String(i + 1)}`);
+  let run = '';
+  for (const [i, options] of finetune.entries()) {
+    run = join(out, `finetune-${String(i + 1)}`);
     if (enter('fine-tuning', run, options.steps))
       await finetuneStills(
         {
@@ -69,14 +70,10 @@ export async function reproduce(
         stopping,
       );
     if (stopping()) return;
-    const isLast = i === finetune.length - 1;
-    if (isLast) enter('export and calibration', model, Infinity);
-    const exported = isLast ? model : join(out, `mean-${String(i + 1)}`);
-    const began = soup && (start.from ?? start.widen);
-    if (isLast || soup)
-      await exportRun({ run, dtype, out: exported, ...(began && { averageWith: began }) }, say);
-    start = { from: soup ? exported : run };
+    start = { from: run };
   }
+  enter('export and calibration', model, Infinity);
+  await exportRun({ run, dtype, out: model }, say);
   const { seed, threads } = finetune[0]!;
   await calibrateModel({ model, ...data, split: 'valid', seed, threads }, say);
 }
