@@ -11,9 +11,10 @@ type Open =
 export type FinetuneStage = Omit<StillsOptions, Open>;
 
 export interface Recipe {
-  /** The narrower shipped model (a folder of models/) that the first fine-tuning starts from, widened. Without, it starts from fresh weights. */
-  readonly widen?: string;
-  /** One after the other, each from the weights of the one before. */
+  /**
+   * One after the other: the first from fresh weights, each from those of the one before, and where its size is greater from
+   * these as they would be exported, widened.
+   */
   readonly finetune: readonly FinetuneStage[];
   /** How the exported weights are held. */
   readonly dtype: Dtype;
@@ -62,55 +63,71 @@ const voicesAlone = {
   average: 0.99,
 } as const;
 
+/** A small model learns faces, voices from them, both and pairs, then faces again. */
+const small: readonly FinetuneStage[] = [
+  {
+    ...voicesFrozen,
+    batchFaces: 192,
+    batchVoices: 0,
+    pairs: 0,
+    faceChanges: 0.3,
+    steps: 3000,
+    lr: 1.2e-3,
+    warmup: 100,
+  },
+  {
+    ...voicesAlone,
+    voicesFromFaces: true,
+    keepVoices: 0.3,
+    warmup: 60,
+  },
+  {
+    ...voicesAlone,
+    seed: 2,
+    keepVoices: 0.4,
+    warmup: 40,
+  },
+  {
+    ...common,
+    ...mixture,
+    seed: 3,
+    batchVoices: 96,
+    steps: 900,
+    lr: 6e-4,
+    warmup: 40,
+  },
+  {
+    ...voicesFrozen,
+    seed: 4,
+    faceChanges: 0.7,
+    steps: 4000,
+    lr: 1e-3,
+    warmup: 100,
+    average: 0.997,
+  },
+];
+
 export const recipes: Readonly<Record<string, Recipe>> = {
   nano: {
     finetune: [
-      {
-        ...voicesFrozen,
-        batchFaces: 192,
-        batchVoices: 0,
-        pairs: 0,
-        faceChanges: 0.3,
-        steps: 3000,
-        lr: 1.2e-3,
-        warmup: 100,
-      },
+      ...small,
       {
         ...voicesAlone,
-        voicesFromFaces: true,
-        keepVoices: 0.3,
-        warmup: 60,
-      },
-      {
-        ...voicesAlone,
-        seed: 2,
-        keepVoices: 0.4,
-        warmup: 40,
-      },
-      {
-        ...common,
-        ...mixture,
-        seed: 3,
+        seed: 5,
         batchVoices: 96,
-        steps: 900,
+        keepVoices: 0.5,
+        voiceChanges: 1,
+        steps: 300,
         lr: 6e-4,
-        warmup: 40,
-      },
-      {
-        ...voicesFrozen,
-        seed: 4,
-        faceChanges: 0.7,
-        steps: 4000,
-        lr: 1e-3,
-        warmup: 100,
-        average: 0.997,
+        warmup: 30,
+        average: 0.985,
       },
     ],
     dtype: 'I8',
   },
   mini: {
-    widen: 'nano',
     finetune: [
+      ...small,
       {
         ...voicesFrozen,
         size: 'mini',

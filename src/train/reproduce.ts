@@ -7,7 +7,6 @@ import { exportRun } from './export.ts';
 import { finetuneStills } from './finetune-stills.ts';
 import type { StillsOptions } from './finetune-stills.ts';
 import { alignOption, whole } from './options.ts';
-import { isCheckout, packageRoot } from './package-root.ts';
 import { recipes } from './recipes.ts';
 import type { Recipe } from './recipes.ts';
 import { checkpointPath, readCheckpoint } from './run/checkpoint.ts';
@@ -16,9 +15,6 @@ import type { DataOptions } from './stills/training-data.ts';
 import { backendOption } from './webgpu.ts';
 import type { BackendOption } from './webgpu.ts';
 
-/** The models that this program came with. */
-const shippedModels = join(packageRoot, isCheckout ? 'models' : 'dist/models');
-
 export interface ReproduceOptions extends Omit<DataOptions, 'threads'> {
   readonly out: string;
   /** Default auto. */
@@ -26,7 +22,7 @@ export interface ReproduceOptions extends Omit<DataOptions, 'threads'> {
 }
 
 /**
- * Fine-tunes, from fresh weights or a shipped model widened (OUT/finetune-1, ...), exports and calibrates (OUT/NAME).
+ * Fine-tunes (OUT/finetune-1, ...), exports and calibrates (OUT/NAME).
  * What is done already is kept, and what was begun goes on.
  * @param name of the model: the last part of the exported folder
  */
@@ -38,7 +34,7 @@ export async function reproduce(
   stopping: () => boolean = () => false,
 ): Promise<void> {
   const { out, ...data } = options;
-  const { widen, finetune, dtype } = recipe;
+  const { finetune, dtype } = recipe;
   const model = join(out, name);
   const stages = finetune.length + 1;
   let stage = 0;
@@ -49,17 +45,21 @@ export async function reproduce(
     say(`${String(stage)} of ${String(stages)}: ${what}, in ${folder}`);
     return true;
   };
-  let start: Pick<StillsOptions, 'from' | 'widen'> =
-    widen === undefined ? {} : { widen: join(shippedModels, widen) };
-  let run = '';
+  const startFrom = async (run: string, wider: boolean): Promise<Pick<StillsOptions, 'from' | 'widen'>> => {
+    if (!wider) return { from: run };
+    const widen = `${run}-exported`;
+    await exportRun({ run, dtype, out: widen }, say);
+    return { widen };
+  };
+  const runOf = (i: number): string => join(out, `finetune-${String(i + 1)}`);
   for (const [i, options] of finetune.entries()) {
-    run = join(out, `finetune-${String(i + 1)}`);
+    const run = runOf(i);
     if (enter('fine-tuning', run, options.steps))
       await finetuneStills(
         {
           ...options,
           ...data,
-          ...start,
+          ...(i > 0 && (await startFrom(runOf(i - 1), finetune[i - 1]!.size !== options.size))),
           out: run,
           resume: existsSync(checkpointPath(run)),
           checkpointEvery: 3,
@@ -70,19 +70,16 @@ export async function reproduce(
         stopping,
       );
     if (stopping()) return;
-    start = { from: run };
   }
   enter('export and calibration', model, Infinity);
-  await exportRun({ run, dtype, out: model }, say);
+  await exportRun({ run: runOf(finetune.length - 1), dtype, out: model }, say);
   const { seed, threads } = finetune[0]!;
   await calibrateModel({ model, ...data, split: 'valid', seed, threads }, say);
 }
 
 export function reproduceCommand(say: (line: string) => void): Command {
   return new Command('reproduce')
-    .description(
-      'Make a shipped model again by its recipe: fine-tuning, from fresh weights or a narrower model widened, export and calibration.',
-    )
+    .description('Make a shipped model again by its recipe: fine-tunings, export and calibration.')
     .addArgument(new Argument('<model>', 'which').choices(Object.keys(recipes)))
     .requiredOption('--faces <dir>', 'faces laid out like FER+, splits train and valid')
     .requiredOption('--voices <dir>', 'voices laid out like CREMA-D')
