@@ -52,7 +52,7 @@ test('a recipe stopped in the middle goes on, and gives what an uninterrupted on
   expect(weights(parts).equals(weights(whole))).toBe(true);
   // Each goes on from the one before: what it freezes stays as that left it.
   const [before, after] = await Promise.all(
-    ['small-4', 'small-5'].map(async (name) => (await readWeights(join(whole, name))).tensors),
+    ['nano-4', 'nano-5'].map(async (name) => (await readWeights(join(whole, name))).tensors),
   );
   for (const [name, { data }] of Object.entries(after!))
     if (name.startsWith('encoder_audio.')) expect(data, name).toEqual(before![name]!.data);
@@ -81,7 +81,7 @@ test("a wider model's recipe begins with a shipped one", async () => {
   expect(manifest).toContain('"width": 256');
   // The voices' branch stays as the widening made it, and the faces' is trained from there.
   const { config } = (await readModel(join(out, 'mini'))).manifest;
-  const narrow = join(out, 'mini-1-exported');
+  const narrow = join(out, 'nano-1-exported');
   const began = await initialWidened(config, narrow, 1, silent);
   const ended = readCheckpoint(join(out, 'mini-2')).arrays.average;
   for (const { name, offset, length } of slotsOf(parameterShapes(config)).slots) {
