@@ -63,8 +63,8 @@ const voicesAlone = {
   average: 0.99,
 } as const;
 
-/** A small model learns faces, voices from them, both and pairs, then faces again. */
-const small: readonly FinetuneStage[] = [
+/** What both models begin with, at nano's width: faces, voices from them, both and pairs, then faces again. */
+const narrow: readonly FinetuneStage[] = [
   {
     ...voicesFrozen,
     batchFaces: 192,
@@ -110,7 +110,7 @@ const small: readonly FinetuneStage[] = [
 export const recipes: Readonly<Record<string, Recipe>> = {
   nano: {
     finetune: [
-      ...small,
+      ...narrow,
       {
         ...voicesAlone,
         seed: 5,
@@ -127,7 +127,7 @@ export const recipes: Readonly<Record<string, Recipe>> = {
   },
   mini: {
     finetune: [
-      ...small,
+      ...narrow,
       {
         ...voicesFrozen,
         size: 'mini',
