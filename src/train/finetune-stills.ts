@@ -26,6 +26,7 @@ import { slotsOf } from './run/flat-params.ts';
 import { readWeights } from './weights/read-weights.ts';
 import { loadTrainingData } from './stills/training-data.ts';
 import type { TrainingData } from './stills/training-data.ts';
+import { voiceAugmentation } from './stills/voice-augment.ts';
 import {
   addStillsOptions,
   checkData,
@@ -53,6 +54,8 @@ export interface StillsOptions extends StillsRunOptions {
   readonly blendVoices: number;
   readonly faceChanges: number;
   readonly voiceChanges: number;
+  readonly pauses: number;
+  readonly slowVoices: number;
   readonly layerDecay: number;
   readonly dropPath: number;
   readonly smoothing: number;
@@ -190,6 +193,8 @@ async function finetuneOnce(
           blendVoices: options.blendVoices,
           faceChanges: options.faceChanges,
           voiceChanges: options.voiceChanges,
+          pauses: options.pauses,
+          slowVoices: options.slowVoices,
           dropPath: options.dropPath,
           pairsOnly,
           smoothing: options.smoothing,
@@ -320,6 +325,18 @@ export function finetuneStillsCommand(say: (line: string) => void): Command {
       'how far and how often training changes voices (level, spectrum, speed, pitch, noise, rooms, how well a speaker is known), likewise; with fewer, speakers that are hardly known are read worse',
       number(0, 1),
       1,
+    )
+    .option(
+      '--pauses <share>',
+      'how often training lets a voice begin late in its window or end early, with silence or faint noise in the rest, 0..1',
+      number(0, 1),
+      voiceAugmentation.pause,
+    )
+    .option(
+      '--slow-voices <extent>',
+      `by how much training slows a voice at most, in ln of its speed, 0..0.5 (quicker: by ${String(voiceAugmentation.speed)})`,
+      number(0, 0.5),
+      voiceAugmentation.slower,
     )
     .option(
       '--layer-decay <factor>',

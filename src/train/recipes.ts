@@ -33,6 +33,8 @@ const mixture = {
   blendVoices: 0,
   faceChanges: 1,
   voiceChanges: 1,
+  pauses: 0,
+  slowVoices: 0.12,
   layerDecay: 1,
   dropPath: 0.05,
   smoothing: 0.1,
@@ -63,7 +65,10 @@ const voicesAlone = {
   average: 0.99,
 } as const;
 
-/** What both models begin with, at nano's width: faces, voices from them, both and pairs, then faces again. */
+/** Voices as they are heard live, between pauses and from slow talkers. */
+const spoken = { voiceChanges: 1, pauses: 0.7, slowVoices: 0.24 } as const;
+
+/** What both models begin with, at nano's width: faces, voices from them, both and pairs, faces again, then voices as spoken. */
 const narrow: readonly FinetuneStage[] = [
   {
     ...voicesFrozen,
@@ -105,24 +110,23 @@ const narrow: readonly FinetuneStage[] = [
     warmup: 100,
     average: 0.997,
   },
+  {
+    ...voicesAlone,
+    ...spoken,
+    seed: 5,
+    batchFaces: 64,
+    batchVoices: 96,
+    pairs: 16,
+    keepVoices: 0.5,
+    steps: 1200,
+    lr: 6e-4,
+    warmup: 30,
+  },
 ];
 
 export const recipes: Readonly<Record<string, Recipe>> = {
   nano: {
-    finetune: [
-      ...narrow,
-      {
-        ...voicesAlone,
-        seed: 5,
-        batchVoices: 96,
-        keepVoices: 0.5,
-        voiceChanges: 1,
-        steps: 300,
-        lr: 6e-4,
-        warmup: 30,
-        average: 0.985,
-      },
-    ],
+    finetune: narrow,
     dtype: 'I8',
   },
   mini: {
@@ -130,9 +134,10 @@ export const recipes: Readonly<Record<string, Recipe>> = {
       ...narrow,
       {
         ...voicesFrozen,
+        ...spoken,
         size: 'mini',
         blendVoices: 0.3,
-        steps: 1800,
+        steps: 900,
         lr: 7e-4,
         warmup: 60,
         average: 0.997,

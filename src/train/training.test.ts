@@ -50,6 +50,8 @@ const base: Omit<StillsOptions, 'out' | 'resume'> = {
   blendVoices: 0,
   faceChanges: 1,
   voiceChanges: 1,
+  pauses: 0.7,
+  slowVoices: 0.24,
   lr: 2e-3,
   warmup: 2,
   weightDecay: 0.05,

@@ -15,7 +15,7 @@ import { officialMixing } from '../augment/mixup.ts';
 import type { Part, RunTask } from './run-task.ts';
 import { keepSome, sampler, streamOf } from './sampler.ts';
 import type { SamplerOptions } from './sampler.ts';
-import { voiceChanges, voicePatcher } from '../stills/voice-augment.ts';
+import { voiceAugmentation, voiceChanges, voicePatcher } from '../stills/voice-augment.ts';
 import type { VoiceSet } from '../stills/voices.ts';
 
 export interface StepOptions extends SamplerOptions {
@@ -27,6 +27,10 @@ export interface StepOptions extends SamplerOptions {
   /** Share of the usual changes that faces and voices go through, 0..1. */
   readonly faceChanges: number;
   readonly voiceChanges: number;
+  /** How often a voice's window reaches into a pause before or after it, 0..1. */
+  readonly pauses: number;
+  /** By how much a voice is slowed at most, in ln of its speed. */
+  readonly slowVoices: number;
   readonly dropPath: number;
   /** Without the losses of faces alone and of voices alone, which are the modality dropout. */
   readonly pairsOnly: boolean;
@@ -68,7 +72,11 @@ export function stillsTask(data: StillsTaskData, threadCount: number): RunTask {
   const facesOf = facePatcher(config);
   const voicesOf = voicePatcher(config, bandLimitHz);
   const changedFaces = faceChanges(options.faceChanges);
-  const changedVoices = voiceChanges(options.voiceChanges);
+  const changedVoices = voiceChanges(options.voiceChanges, {
+    ...voiceAugmentation,
+    pause: options.pauses,
+    slower: options.slowVoices,
+  });
   const places = (config.video.cropPx / config.video.patchPx) ** 2;
   const slotCount = tokenCount(config, 'video') / places;
   const voiceTokens = tokenCount(config, 'audio');

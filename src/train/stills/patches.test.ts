@@ -104,6 +104,8 @@ test('a share of the changes is less of each, down to none', () => {
     gainDb: 2,
     stranger: 0.3,
     speed: 0.06,
+    slower: 0.12,
+    pause: 0.35,
     noise: 0.25,
     steady: 0.5,
   });
@@ -117,6 +119,34 @@ test('a share of the changes is less of each, down to none', () => {
   expect(changed).toEqual(as);
   patcher.fill(set, 0, positionsOf(128), changed, 0, stream, voiceChanges(0.3));
   expect(changed).not.toEqual(as);
+});
+
+test('in training a window reaches into a pause, silent or faint, by up to half', () => {
+  const set = someVoice(noise(40960));
+  const patcher = voicePatcher(config, 5400);
+  const patches = new Float32Array(128 * 256);
+  const plain = new Float32Array(128 * 256);
+  patcher.fill(set, 0, positionsOf(128), plain, 0, stream, null);
+  // Patches of 16 frames by 16 bins, 16 by 8 of them: of each row of patches but the last the second, 4 to 5 dB about noise.
+  const levelsOf = (from: Float32Array): number[] =>
+    Array.from({ length: 15 }, (_, t) => {
+      const at = (t * 8 + 1) * 256;
+      return from.subarray(at, at + 256).reduce((a, b) => a + b, 0) / 256;
+    });
+  const loud = Math.min(...levelsOf(plain)) - 0.1;
+  const floor = (Math.log(2 ** -23) + 4.2677393) / (2 * 4.5689974);
+  let [silent, faint, whole] = [0, 0, 0];
+  for (let i = 0; i < 60; i++) {
+    patcher.fill(set, 0, positionsOf(128), patches, 0, stream, { ...voiceChanges(0), pause: 1 });
+    const levels = levelsOf(patches);
+    expect(levels.filter((level) => level >= loud).length).toBeGreaterThanOrEqual(7);
+    if (levels.some((level) => Math.abs(level - floor) < 1e-4)) silent++;
+    else if (levels.some((level) => level < loud - 0.2)) faint++;
+    else whole++;
+  }
+  expect(silent).toBeGreaterThan(15);
+  expect(faint).toBeGreaterThan(8);
+  expect(whole).toBeGreaterThan(0);
 });
 
 test('augmented voices hold finite numbers at and above the floor', () => {

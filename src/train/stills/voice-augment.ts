@@ -22,8 +22,9 @@ export interface VoiceAugmentation {
   readonly stranger: number;
   /** Largest tilt of the spectrum from its lowest to its highest bin, in decibels. */
   readonly tiltDb: number;
-  /** Largest relative change of speed. */
+  /** Largest changes of speed upward and downward, in ln of it. */
   readonly speed: number;
+  readonly slower: number;
   /** Largest shift of pitch and formants in mel bins. */
   readonly shiftBins: number;
   /** Probability of a noise floor, and of a window that cuts the clip's beginning or end. */
@@ -35,6 +36,8 @@ export interface VoiceAugmentation {
   readonly clean: number;
   /** Probability of a room: earlier sound that rings on. */
   readonly room: number;
+  /** Probability that the window reaches into the pause before or after the clip, as a live one does: half of it at most. */
+  readonly pause: number;
 }
 
 export const voiceAugmentation: VoiceAugmentation = {
@@ -42,29 +45,35 @@ export const voiceAugmentation: VoiceAugmentation = {
   stranger: 0.6,
   tiltDb: 6,
   speed: 0.12,
+  slower: 0.24,
   shiftBins: 3,
   noise: 0.5,
   cut: 0.2,
   steady: 0.5,
   clean: 0.6,
   room: 0.25,
+  pause: 0.7,
 };
 
-/** A share of the usual changes, in extent and in how often, 0..1; a window's place stays by chance. */
-export function voiceChanges(share: number): VoiceAugmentation {
+/** A share of changes, in extent and in how often, 0..1; a window's place stays by chance. */
+export function voiceChanges(share: number, usual = voiceAugmentation): VoiceAugmentation {
   // Of the noise there is, as much of it a room's as ever.
-  const { steady, ...changes } = voiceAugmentation;
+  const { steady, ...changes } = usual;
   return { ...scaledBy(share, changes), steady };
 }
 
-/** For pre-training, which is to predict the voice itself: no noise and no room. */
+/** For pre-training, which is to predict the voice itself: no noise, no room and no pause. */
 export const gentleVoiceAugmentation: VoiceAugmentation = {
   ...voiceAugmentation,
   stranger: 0,
   noise: 0,
   clean: 0,
   room: 0,
+  pause: 0,
 };
+
+/** How much of a window may lie in a pause, as a share of what it could hear of its clip. */
+const mostPause = 0.5;
 
 /** How many other clips of the speaker a stranger's usual voice may be known from. */
 const mostOthers = 3;
@@ -77,8 +86,9 @@ const bias = normalizeAndPad({ frames: new Float32Array([0]), frameCount: 1, mel
 const scale = normalizeAndPad({ frames: new Float32Array([1]), frameCount: 1, melBins: 1 }, 1)[0]! - bias;
 
 /**
- * ln of the energy at frame t and mel bin s of a clip, both between their neighbors; the floor outside of the clip.
+ * ln of the energy at frame t and mel bin s of a clip, both between their neighbors.
  * @param begin where the clip's frames begin in `mel`; it has `length`
+ * @param outside what is there before and after the clip
  */
 function energy(
   mel: Int16Array,
@@ -87,17 +97,18 @@ function energy(
   melBins: number,
   t: number,
   s: number,
+  outside: number,
 ): number {
   const t0 = Math.floor(t);
   const ft = t - t0;
   const s0 = s | 0;
   const fs = s - s0;
   const at = begin + t0 * melBins + s0;
-  const a = t0 >= 0 && t0 < length ? (mel[at]! + fs * (mel[at + 1]! - mel[at]!)) / melSteps : logFloor;
+  const a = t0 >= 0 && t0 < length ? (mel[at]! + fs * (mel[at + 1]! - mel[at]!)) / melSteps : outside;
   if (ft === 0) return a;
   const next = at + melBins;
   const b =
-    t0 + 1 >= 0 && t0 + 1 < length ? (mel[next]! + fs * (mel[next + 1]! - mel[next]!)) / melSteps : logFloor;
+    t0 + 1 >= 0 && t0 + 1 < length ? (mel[next]! + fs * (mel[next + 1]! - mel[next]!)) / melSteps : outside;
   return a + ft * (b - a);
 }
 
@@ -190,17 +201,24 @@ export function voicePatcher(config: EncoderConfig, bandLimitHz: number | null):
       let own: VoiceLevels | null = null;
       let depth = 0;
       let over = 0;
+      /** How much fainter than the recording's own noise a pause is; null: digital silence. */
+      let quieter: number | null = null;
       /** Per echo, ln of its power; none outside of a room. */
       let echoes: number[] = [];
       level.fill(0);
       if (augmentation) {
         const a = augmentation;
-        speed = Math.exp(spread(random, a.speed));
+        const faster = spread(random, 1);
+        speed = Math.exp(faster * (faster < 0 ? a.slower : a.speed));
         shift = spread(random, a.shiftBins);
         const span = lastFrame * speed;
         const cut = random.uniform() < a.cut ? 0.35 * Math.min(length, span) : 0;
-        const low = Math.min(0, length - span) - cut;
-        const high = Math.max(0, length - span) + cut;
+        const paused = a.pause > 0 && random.uniform() < a.pause;
+        const beyond = paused ? mostPause * Math.min(length, span) : cut;
+        // Half of the pauses are digital silence, the others the recording's own noise or a fainter one.
+        if (paused && random.uniform() < 0.5) quieter = random.uniform() * 30 * perDb;
+        const low = Math.min(0, length - span) - beyond;
+        const high = Math.max(0, length - span) + beyond;
         start = low + random.uniform() * (high - low);
         const gain = spread(random, a.gainDb) * perDb;
         const tilt = spread(random, a.tiltDb) * perDb;
@@ -246,10 +264,14 @@ export function voicePatcher(config: EncoderConfig, bandLimitHz: number | null):
             if (f >= lastFrame) value = 0;
             else if (m < used) {
               const s = Math.min(used - 1.001, Math.max(0, m + shift));
-              value = energy(mel, begin, length, melBins, t, s);
+              const outside =
+                own && quieter !== null && (t < 0 || t > length - 1)
+                  ? noiseAbout(own.noise[Math.round(s)]! - quieter, random)
+                  : logFloor;
+              value = energy(mel, begin, length, melBins, t, s, outside);
               if (own && depth > 0) value = subtractNoise(value, own.noise[Math.round(s)]! + over, depth);
               for (let i = 0; i < echoes.length; i++) {
-                const echo = energy(mel, begin, length, melBins, t - echoFrames[i]!, s);
+                const echo = energy(mel, begin, length, melBins, t - echoFrames[i]!, s, logFloor);
                 value = addLogs(value, echo + echoes[i]!);
               }
               if (steady) value = addLogs(value, noiseAbout(noise[m]!, random));

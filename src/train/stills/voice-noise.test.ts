@@ -66,6 +66,26 @@ test('denoised and noisy recordings differ where nobody speaks, not where somebo
   expect(recorded(set, 'noisy', bandLimitHz, 1).mel).toEqual(once);
 });
 
+test('pauses before and after a voice are silent, and no part of its usual spectrum', () => {
+  const set = voices();
+  const paused = recorded(set, 'paused', bandLimitHz, 1);
+  const floor = Math.round(logFloor * melSteps);
+  for (const clip of [0, 1]) {
+    const spoken = set.frames[clip]!;
+    expect(paused.frames[clip]).toBe(spoken + 200);
+    const from = paused.start[clip]! * 128;
+    const [before, voice, after] = [
+      [0, 100],
+      [100, 100 + spoken],
+      [100 + spoken, 200 + spoken],
+    ].map(([begin, end]) => paused.mel.subarray(from + begin! * 128, from + end! * 128));
+    expect([...before!, ...after!].every((value) => value === floor)).toBe(true);
+    expect(voice).toEqual(set.mel.subarray(set.start[clip]! * 128, (set.start[clip]! + spoken) * 128));
+  }
+  expect(paused.spectra).toEqual(set.spectra);
+  expect(paused.speechFrames).toEqual(set.speechFrames);
+});
+
 /** How far the second half of a voice stands above its first in training; 1 is twice the log-mel's deviation. */
 function rise(
   clip: number,
@@ -74,7 +94,17 @@ function rise(
 ): number {
   const patches = new Float32Array(128 * 256);
   const positions = Int32Array.from({ length: 128 }, (_, i) => i);
-  const plain = { ...voiceAugmentation, gainDb: 0, tiltDb: 0, speed: 0, shiftBins: 0, cut: 0, room: 0 };
+  const plain = {
+    ...voiceAugmentation,
+    gainDb: 0,
+    tiltDb: 0,
+    speed: 0,
+    slower: 0,
+    shiftBins: 0,
+    cut: 0,
+    room: 0,
+    pause: 0,
+  };
   const patcher = voicePatcher({ ...sizes.nano }, bandLimitHz);
   let sum = 0;
   const draws = 8;

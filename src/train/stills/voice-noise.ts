@@ -3,7 +3,7 @@
 import { random } from '../../base/random.ts';
 import type { Random } from '../../base/random.ts';
 import { logFloor, usedBinCount } from '../../clip/log-mel.ts';
-import { sharedShorts } from '../shared-array.ts';
+import { sharedInts, sharedShorts } from '../shared-array.ts';
 import { perDb } from './equalize.ts';
 import { melSteps, spectraOf } from './voices.ts';
 import type { VoiceSet } from './voices.ts';
@@ -59,6 +59,8 @@ const suppressedDb = 26;
 /** Noise suppression takes a little more than the noise. */
 const marginDb = 4;
 const noisyDb = 15;
+/** Frames of silence before and after a clip: a second each. */
+const pauseFrames = 100;
 
 /** How voices can be made to seem recorded, each in words. */
 export const voiceConditions = {
@@ -66,6 +68,7 @@ export const voiceConditions = {
   denoised: `The voices' own noise is suppressed, by up to ${String(suppressedDb)} dB.`,
   noisy: `Noise is added to the voices, ${String(noisyDb)} dB below the loud speech of each clip.`,
   'noisy-room': `Noise is added to the voices, the same for all clips of a speaker, ${String(noisyDb)} dB below the loud speech of the median clip.`,
+  paused: 'A second of silence stands before and after each clip.',
 } as const;
 export type VoiceCondition = keyof typeof voiceConditions;
 
@@ -85,6 +88,26 @@ function loudSpeech(levels: readonly VoiceLevels[], speakers: ArrayLike<number> 
   });
 }
 
+/** The voices, each between two pauses. */
+function paused(set: VoiceSet, usedBins: number): VoiceSet {
+  const { count, melBins } = set;
+  const frames = sharedInts(count);
+  const start = sharedInts(count);
+  let total = 0;
+  for (let i = 0; i < count; i++) {
+    start[i] = total;
+    frames[i] = set.frames[i]! + 2 * pauseFrames;
+    total += frames[i]!;
+  }
+  const mel = sharedShorts(total * melBins).fill(Math.round(logFloor * melSteps));
+  for (let i = 0; i < count; i++) {
+    const from = set.start[i]!;
+    const clip = set.mel.subarray(from * melBins, (from + set.frames[i]!) * melBins);
+    mel.set(clip, (start[i]! + pauseFrames) * melBins);
+  }
+  return { ...set, mel, start, frames, ...spectraOf({ ...set, mel, start, frames }, usedBins) };
+}
+
 /** The voices as if recorded otherwise. */
 export function recorded(
   set: VoiceSet,
@@ -96,6 +119,7 @@ export function recorded(
   const { melBins, start, frames } = set;
   const stream = random(seed);
   const usedBins = usedBinCount(bandLimitHz, melBins);
+  if (condition === 'paused') return paused(set, usedBins);
   const mel = sharedShorts(set.mel.length);
   mel.set(set.mel);
   const levels = Array.from({ length: set.count }, (_, i) => levelsOf(set, i, usedBins));
