@@ -335,7 +335,7 @@ export function evaluateCommand(say: Say): Command {
     .addOption(
       new Option(
         '--voice-noise <condition>',
-        'with --voices: score them as recorded, with their own noise suppressed, or with noise added',
+        'with --voices: score them as recorded, with their own noise suppressed, with noise added, or with a second of silence before and after',
       )
         .choices(Object.keys(voiceConditions))
         .default('as-is'),
