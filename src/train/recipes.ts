@@ -51,8 +51,8 @@ const voicesFrozen = {
   pairs: 32,
 } as const;
 
-/** Voices alone; what the faces' branch knows is kept. */
-const voicesAlone = {
+/** Voices, at first alone; what the faces' branch knows is kept. */
+const facesFrozen = {
   ...common,
   ...mixture,
   freeze: ['encoder.'],
@@ -68,7 +68,7 @@ const voicesAlone = {
 /** Voices as they are heard live, between pauses and from slow talkers. */
 const spoken = { voiceChanges: 1, pauses: 0.7, slowVoices: 0.24 } as const;
 
-/** What both models begin with, at nano's width: faces, voices from them, both and pairs, faces again, then voices as spoken. */
+/** nano, which mini grows from: faces, voices from them, both and pairs, faces again, then voices as they are heard live. */
 const narrow: readonly FinetuneStage[] = [
   {
     ...voicesFrozen,
@@ -81,13 +81,13 @@ const narrow: readonly FinetuneStage[] = [
     warmup: 100,
   },
   {
-    ...voicesAlone,
+    ...facesFrozen,
     voicesFromFaces: true,
     keepVoices: 0.3,
     warmup: 60,
   },
   {
-    ...voicesAlone,
+    ...facesFrozen,
     seed: 2,
     keepVoices: 0.4,
     warmup: 40,
@@ -111,7 +111,7 @@ const narrow: readonly FinetuneStage[] = [
     average: 0.997,
   },
   {
-    ...voicesAlone,
+    ...facesFrozen,
     ...spoken,
     seed: 5,
     batchFaces: 64,

@@ -127,7 +127,7 @@ test('in training a window reaches into a pause, silent or faint, by up to half'
   const patches = new Float32Array(128 * 256);
   const plain = new Float32Array(128 * 256);
   patcher.fill(set, 0, positionsOf(128), plain, 0, stream, null);
-  // Patches of 16 frames by 16 bins, 16 by 8 of them: of each row of patches but the last the second, 4 to 5 dB about noise.
+  // The mean of the second lowest patch of each 16 frames; the last of these hold the two frames that stay zero.
   const levelsOf = (from: Float32Array): number[] =>
     Array.from({ length: 15 }, (_, t) => {
       const at = (t * 8 + 1) * 256;

@@ -208,8 +208,8 @@ export function voicePatcher(config: EncoderConfig, bandLimitHz: number | null):
       level.fill(0);
       if (augmentation) {
         const a = augmentation;
-        const faster = spread(random, 1);
-        speed = Math.exp(faster * (faster < 0 ? a.slower : a.speed));
+        const pace = spread(random, 1);
+        speed = Math.exp(pace * (pace < 0 ? a.slower : a.speed));
         shift = spread(random, a.shiftBins);
         const span = lastFrame * speed;
         const cut = random.uniform() < a.cut ? 0.35 * Math.min(length, span) : 0;
