@@ -11,6 +11,7 @@ import { faceAugmentation, facePatcher } from './face-augment.ts';
 import { alignStills } from './faces.ts';
 import type { Stills } from './faces.ts';
 import { soundFrames, voiceAugmentation, voiceChanges, voicePatcher, windowStart } from './voice-augment.ts';
+import type { VoiceAugmentation } from './voice-augment.ts';
 import { melSteps } from './voices.ts';
 import type { VoiceSet } from './voices.ts';
 
@@ -147,6 +148,31 @@ test('in training a window reaches into a pause, silent or faint, by up to half'
   expect(silent).toBeGreaterThan(15);
   expect(faint).toBeGreaterThan(8);
   expect(whole).toBeGreaterThan(0);
+});
+
+test('in training a voice is slowed further than it is quickened', () => {
+  // Loud for half a second in the middle of 2.56 s.
+  const samples = noise(40960).map((x, i) => (i >= 16000 && i < 24000 ? x : x / 1000));
+  const set = someVoice(samples);
+  const patcher = voicePatcher(config, 5400);
+  const patches = new Float32Array(128 * 256);
+  /** Frames that are loud in the second lowest row of patches. */
+  const loudFrames = (changes: Partial<VoiceAugmentation>): number => {
+    patcher.fill(set, 0, positionsOf(128), patches, 0, stream, { ...voiceChanges(0), ...changes });
+    return Array.from({ length: soundFrames }, (_, f) => {
+      const at = ((f >> 4) * 8 + 1) * 256 + (f & 15) * 16;
+      return patches.subarray(at, at + 16).reduce((a, b) => a + b, 0) / 16;
+    }).filter((level, _, all) => level > (Math.max(...all) + Math.min(...all)) / 2).length;
+  };
+  const as = loudFrames({});
+  const [slowed, quickened] = [{ slower: 0.24 }, { speed: 0.12 }].map((changes) =>
+    Array.from({ length: 40 }, () => loudFrames(changes)),
+  );
+  expect(Math.min(...slowed!)).toBeGreaterThanOrEqual(as - 1);
+  expect(Math.max(...slowed!)).toBeGreaterThan(as * 1.15);
+  expect(Math.max(...slowed!)).toBeLessThan(as * 1.3);
+  expect(Math.max(...quickened!)).toBeLessThanOrEqual(as + 1);
+  expect(Math.min(...quickened!)).toBeLessThan(as * 0.94);
 });
 
 test('augmented voices hold finite numbers at and above the floor', () => {

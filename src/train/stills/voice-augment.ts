@@ -62,9 +62,10 @@ export function voiceChanges(share: number, usual = voiceAugmentation): VoiceAug
   return { ...scaledBy(share, changes), steady };
 }
 
-/** For pre-training, which is to predict the voice itself: no noise, no room and no pause. */
+/** For pre-training, which is to predict the voice itself: no noise, no room and no pause, and no slower than quicker. */
 export const gentleVoiceAugmentation: VoiceAugmentation = {
   ...voiceAugmentation,
+  slower: voiceAugmentation.speed,
   stranger: 0,
   noise: 0,
   clean: 0,
