@@ -1,6 +1,7 @@
 // Cuts clips from the faces seen and the sound heard, on one clock. Pure.
 import type { Clip, ClipSpec } from '../clip/spec.ts';
 import { kaldiFbank, usedBinCount } from '../clip/log-mel.ts';
+import { inSilence, spokenPart } from '../clip/spoken.ts';
 import { blendSpectra, equalizerOf, speechSpectrum } from '../clip/usual-voice.ts';
 import type { VoiceSpectrum } from '../clip/usual-voice.ts';
 import { hasVoice } from '../clip/voice.ts';
@@ -15,6 +16,9 @@ const leastToleranceMs = 120;
 
 /** No face before it was followed for this long: the first reading comes about a second after the start. */
 const leastSpanMs = 900;
+
+/** How long ago the speech of a clip may have ended, so that it is not cut short by the pause that followed. */
+const pauseMs = 1000;
 
 /** From one log-mel frame to the next. */
 const frameMs = 10;
@@ -33,8 +37,9 @@ export interface ClipAssembler {
    * repeat the nearest one. There is a face when it has been followed for 0.9 s, and was seen in at least half of the
    * slots since it came; since it came is at most the whole clip.
    *
-   * Sound: null unless hasVoice; silence stands before a sound that began less than a clip ago. The equalizer is by what the
-   * speaker has said since the first clip that was cut; an end before the last one's begins anew.
+   * Sound: null unless hasVoice. For a model of speech alone what was said last, up to a second earlier if a pause followed,
+   * without the pauses around it; for others the last soundMs, silence before a sound that began later. The equalizer is by
+   * what the speaker has said since the first clip that was cut; an end before the last one's begins anew.
    */
   cut(endMs: number): Clip | null;
 }
@@ -74,18 +79,22 @@ export function createClipAssembler(spec: ClipSpec, sound: Sound | null): ClipAs
       const heard = sound?.read(endMs, spec.soundMs) ?? null;
       const voice = heard && hasVoice(heard) ? heard : null;
       const equalizer = voice && listen(voice, endMs);
-      return frames || voice
-        ? { endMs, frames, samples: voice && afterSilence(voice, spec), equalizer }
-        : null;
+      const samples = sound && voice && cutSound(sound, voice, endMs, spec);
+      return frames || samples ? { endMs, frames, samples, equalizer } : null;
     },
   };
 }
 
-function afterSilence(samples: Float32Array, { soundMs, sampleRateHz }: ClipSpec): Float32Array {
-  const wanted = Math.round((soundMs * sampleRateHz) / 1000);
-  if (samples.length >= wanted) return samples;
+/** @param heard what was heard in the clip's time */
+function cutSound(sound: Sound, heard: Float32Array, endMs: number, spec: ClipSpec): Float32Array {
+  const wanted = Math.round((spec.soundMs * spec.sampleRateHz) / 1000);
+  if (spec.shortSound === 'speech') {
+    const speech = spokenPart(sound.read(endMs, spec.soundMs + pauseMs), spec.bandLimitHz);
+    return inSilence(spokenPart(speech.subarray(-wanted), spec.bandLimitHz), wanted);
+  }
+  if (heard.length >= wanted) return heard;
   const padded = new Float32Array(wanted);
-  padded.set(samples, wanted - samples.length);
+  padded.set(heard, wanted - heard.length);
   return padded;
 }
 

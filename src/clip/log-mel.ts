@@ -98,6 +98,11 @@ export function filterbankFrameCount(sampleCount: number): number {
   return sampleCount < frameSamples ? 0 : 1 + Math.floor((sampleCount - frameSamples) / shiftSamples);
 }
 
+/** The samples that frames are made of: the first one and one past the last. @param end one past the last frame */
+export function filterbankSamples(first: number, end: number): readonly [begin: number, end: number] {
+  return [first * shiftSamples, (end - 1) * shiftSamples + frameSamples];
+}
+
 /**
  * Kaldi's filterbank (HiCMAE, section "audio front end"): 25 ms frames, 10 ms apart; mean removed from each frame, which
  * makes the official subtraction of the whole sound's mean a no-op; pre-emphasis; Hann; power; triangles; ln.

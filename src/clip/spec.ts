@@ -3,6 +3,10 @@
 /** How frames become the model's values (`normalizeFrames`); the gray ones are for models trained on gray faces. */
 export type FrameColor = 'rgb' | 'gray' | 'gray-standardized';
 
+/** What is done about a sound shorter than a clip, and about pauses around speech; see ClipSpec. */
+export const shortSounds = ['official', 'silence', 'speech'] as const;
+export type ShortSound = (typeof shortSounds)[number];
+
 /** How a model's clips are cut; part of every model's manifest. */
 export interface ClipSpec {
   /** T, frames in a clip. */
@@ -25,10 +29,11 @@ export interface ClipSpec {
    */
   readonly usualSpectrum: readonly number[] | null;
   /**
-   * What training and scoring do with a recording shorter than soundMs: `official`, zero rows behind its spectrogram;
-   * `silence`, the recording in the middle of silence, which is what a live clip of the same would be.
+   * What is read of a sound. `official`: all, and zero rows stand behind the spectrogram of one shorter than soundMs.
+   * `silence`: all, a shorter one in the middle of silence. `speech`: likewise, and what lies before the first and after the
+   * last speech is left out (spoken.ts), since pauses tell nothing and no two corpora have alike ones.
    */
-  readonly shortSound: 'official' | 'silence';
+  readonly shortSound: ShortSound;
   /** Whether a face is read a second time, mirrored; the mean of both probabilities counts. */
   readonly mirrorView: boolean;
 }

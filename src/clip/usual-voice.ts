@@ -16,11 +16,52 @@ const speechDepth = 5;
 /** A sound no frame of which rises this far above the floor is silent. */
 const leastRise = 3;
 
+/** Kept of the pauses around what is spoken. */
+const marginFrames = 30;
+
 /** After so many frames of speech half of a speaker's spectrum is trusted: a few words have their own vowels. */
 const doubtFrames = 200;
 
 /** Speech counts half after so much more of it, 20 s: another speaker, or another room, is soon known. */
 const halfLifeFrames = 2000;
+
+/** Which frames are speech: 1, else 0. @param place as of speechSpectrum */
+function spokenFrames(
+  mel: ArrayLike<number>,
+  melBins: number,
+  usedBins: number,
+  { begin = 0, frameCount = mel.length / melBins, steps = 1 } = {},
+): Uint8Array {
+  const levels = new Float32Array(frameCount);
+  let loudest = -Infinity;
+  for (let t = 0; t < frameCount; t++) {
+    const at = begin + t * melBins;
+    let sum = 0;
+    for (let m = 0; m < usedBins; m++) sum += mel[at + m]!;
+    levels[t] = sum / usedBins / steps;
+    loudest = Math.max(loudest, levels[t]!);
+  }
+  const least = loudest < logFloor + leastRise ? Infinity : loudest - speechDepth;
+  return Uint8Array.from(levels, (level) => (level < least ? 0 : 1));
+}
+
+/**
+ * What is between two pauses: the frames from the first speech to the last, and 0.3 s before and after, so that what is said
+ * softly at the ends is heard. What rises above the loudest frame's level less 22 dB is no pause.
+ * @param place as of speechSpectrum
+ * @returns the first frame and one past the last, from the first of the place; null: all is silent
+ */
+export function spokenSpan(
+  mel: ArrayLike<number>,
+  melBins: number,
+  usedBins: number,
+  { begin = 0, frameCount = mel.length / melBins, steps = 1 } = {},
+): readonly [first: number, end: number] | null {
+  const spoken = spokenFrames(mel, melBins, usedBins, { begin, frameCount, steps });
+  const first = spoken.indexOf(1);
+  if (first < 0) return null;
+  return [Math.max(0, first - marginFrames), Math.min(frameCount, spoken.lastIndexOf(1) + 1 + marginFrames)];
+}
 
 /**
  * The spectrum of the speech in some frames of a sound.
@@ -34,20 +75,11 @@ export function speechSpectrum(
   usedBins: number,
   { begin = 0, frameCount = mel.length / melBins, from = 0, steps = 1 } = {},
 ): VoiceSpectrum {
-  const levels = new Float32Array(frameCount);
-  let loudest = -Infinity;
-  for (let t = 0; t < frameCount; t++) {
-    const at = begin + t * melBins;
-    let sum = 0;
-    for (let m = 0; m < usedBins; m++) sum += mel[at + m]!;
-    levels[t] = sum / usedBins / steps;
-    loudest = Math.max(loudest, levels[t]!);
-  }
+  const spoken = spokenFrames(mel, melBins, usedBins, { begin, frameCount, steps });
   const mean = new Float32Array(melBins);
-  if (loudest < logFloor + leastRise) return { mean, frames: 0 };
   let frames = 0;
   for (let t = from; t < frameCount; t++) {
-    if (levels[t]! < loudest - speechDepth) continue;
+    if (spoken[t] === 0) continue;
     frames++;
     const at = begin + t * melBins;
     for (let m = 0; m < usedBins; m++) mean[m]! += mel[at + m]!;

@@ -23,5 +23,10 @@ export function voiceSetOf(
   });
   speaker.set(speakers);
   const set = { count, melBins, mel, start, frames, labels: sharedBytes(count), speakers: speaker };
-  return { ...set, usualSpectrum: null, ...spectraOf(set, usedBinCount(bandLimitHz, melBins)) };
+  return {
+    ...set,
+    speechOnly: false,
+    usualSpectrum: null,
+    ...spectraOf(set, usedBinCount(bandLimitHz, melBins)),
+  };
 }

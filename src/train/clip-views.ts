@@ -3,6 +3,7 @@
 import type { Random } from '../base/random.ts';
 import { normalizeFrames, resizeBilinear } from '../clip/frames.ts';
 import { logMel } from '../clip/log-mel.ts';
+import { inSilence, spokenPart } from '../clip/spoken.ts';
 import {
   audioSampleRange,
   pretrainingSampleRange,
@@ -14,7 +15,7 @@ import {
   trainingSpan,
 } from '../clip/sampling.ts';
 import type { ClipSpan } from '../clip/sampling.ts';
-import type { FrameColor } from '../clip/spec.ts';
+import type { FrameColor, ShortSound } from '../clip/spec.ts';
 import type { HicmaeConfig } from '../model/config.ts';
 import { beta } from './augment/draw.ts';
 import { drawBox, erase, officialErasing } from './augment/erasing.ts';
@@ -92,7 +93,7 @@ export interface ViewOptions {
   /** Added to ln of the energies of every sample's sound; shape [samples, M]; null: sound is as it is. */
   readonly equalizers: Float32Array | null;
   /** See ClipSpec. */
-  readonly shortSound: 'official' | 'silence';
+  readonly shortSound: ShortSound;
   /** The sound times a draw of Beta(10, 10) + 0.5: the official "roll", which never rolls. */
   readonly roll: boolean;
   /** The parts to make; both unless told. */
@@ -113,12 +114,9 @@ function orWindow(range: SampleRange | null, window: SampleRange): SampleRange {
   return range !== null && range[1] - range[0] > 1024 ? range : window;
 }
 
-/** A short sound in the middle of silence, `length` samples in all. */
-function inSilence(samples: Float32Array, length: number): Float32Array {
-  if (samples.length >= length) return samples;
-  const whole = new Float32Array(length);
-  whole.set(samples, Math.floor((length - samples.length) / 2));
-  return whole;
+/** The sound that windows are cut from: without the pauses around it, where the model wants that. */
+function speechOf(sound: Float32Array, { shortSound, bandLimitHz }: ViewOptions): Float32Array {
+  return shortSound === 'speech' ? spokenPart(sound, bandLimitHz) : sound;
 }
 
 /** @param stream null: as it is, but for the gain */
@@ -134,7 +132,8 @@ function soundView(
   const change = stream !== null && options.augment === 'mild' ? mildSound : null;
   let samples = change && stream ? augmentSound(sound, range, change, stream) : sound.subarray(...range);
   if (gain !== 1) samples = samples.map((x) => x * gain);
-  if (options.shortSound === 'silence') samples = inSilence(samples, windowSamples(options));
+  if (options.shortSound !== 'official')
+    samples = inSilence(speechOf(samples, options), windowSamples(options));
   const equalizer = options.equalizers?.subarray(i * melBins, (i + 1) * melBins) ?? null;
   const mel = logMel(samples, { bandLimitHz: options.bandLimitHz, frameCount, melBins, equalizer });
   if (change && stream) maskMel(mel, melBins, change, stream);
@@ -201,11 +200,15 @@ export async function trainingView(
   }
   let mel: Float32Array | null = null;
   if (sampleCount > 0 && wants(options, 'sound')) {
-    const window = soundWindow(sampleCount, windowSamples(options), stream.uniform());
+    const place = stream.uniform();
     const gain = drawGain(stream, options.roll);
     const range = span && audioSampleRange(span.audioFrames, frameCount, sampleCount);
-    const sound = await set.sound(i);
-    if (sound !== null) mel = soundView(i, sound, orWindow(range, window), options, gain, stream);
+    const recording = await set.sound(i);
+    if (recording !== null) {
+      const sound = span ? recording : speechOf(recording, options);
+      const window = soundWindow(sound.length, windowSamples(options), place);
+      mel = soundView(i, sound, orWindow(range, window), options, gain, stream);
+    }
   }
   let frames: Float32Array | null = null;
   if (span !== null && wants(options, 'picture')) {
@@ -273,15 +276,16 @@ export async function testViews(
   const { frameCount, sampleCount } = set.samples[i]!;
   const { frameCount: clipFrames } = options.config.video;
   const spans = frameCount > 0 ? officialTestViews(frameCount, options.frameStep, clipFrames) : [];
-  const withSound = sampleCount > 0 && wants(options, 'sound');
+  const recording = sampleCount > 0 && wants(options, 'sound') ? await set.sound(i) : null;
+  // What is seen in the pauses keeps its sound's place.
+  const sound = recording && spans.length === 0 ? speechOf(recording, options) : recording;
   const ranges = [0, 1].map((segment) => {
     const range = spans[segment] && audioSampleRange(spans[segment].audioFrames, frameCount, sampleCount);
-    return orWindow(range ?? null, soundWindow(sampleCount, windowSamples(options), segment));
+    return orWindow(range ?? null, soundWindow(sound?.length ?? 0, windowSamples(options), segment));
   });
   const sameFrames = spans[0]?.frames.join() === spans[1]?.frames.join();
-  const sameSound = !withSound || ranges[0]!.join() === ranges[1]!.join();
+  const sameSound = sound === null || ranges[0]!.join() === ranges[1]!.join();
   const segments = sameFrames && sameSound ? [0] : [0, 1];
-  const sound = withSound ? await set.sound(i) : null;
   const which = segments.flatMap((segment) => spans[segment]?.frames ?? []);
   const withPicture = which.length > 0 && wants(options, 'picture');
   const loaded = withPicture ? await loadFrames(set, i, which, options) : null;

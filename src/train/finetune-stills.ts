@@ -2,7 +2,7 @@
 // small models, as the shipped nano was made.
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { Problem } from '../base/errors.ts';
 import { sizes } from '../model/config.ts';
 import type { HicmaeConfig } from '../model/config.ts';
@@ -49,11 +49,13 @@ export interface StillsOptions extends StillsRunOptions {
   readonly batchVoices: number;
   readonly pairs: number;
   readonly balance: number;
+  readonly excitedSurprise: number;
   readonly keepFaces: number;
   readonly keepVoices: number;
   readonly blendVoices: number;
   readonly faceChanges: number;
   readonly voiceChanges: number;
+  readonly voiceEnds: 'keep' | 'cut';
   readonly pauses: number;
   readonly slowVoices: number;
   readonly layerDecay: number;
@@ -148,7 +150,7 @@ async function finetuneOnce(
   const identity = identityOf(options);
   checkRunFolder(out, resume, identity);
   mkdirSync(out, { recursive: true });
-  const wish = stillsClipSpec(config);
+  const wish = stillsClipSpec(config, options.voiceEnds === 'cut' ? 'speech' : 'silence');
   const data = await loadTrainingData(options, config, wish, say);
   const command = commandLine('finetune-stills', options);
   const before = options.from ?? options.widen;
@@ -188,6 +190,7 @@ async function finetuneOnce(
           batchVoices: options.batchVoices,
           pairs: options.pairs,
           balance: options.balance,
+          excitedSurprise: options.excitedSurprise,
           keepFaces: options.keepFaces,
           keepVoices: options.keepVoices,
           blendVoices: options.blendVoices,
@@ -296,6 +299,12 @@ export function finetuneStillsCommand(say: (line: string) => void): Command {
     .option('--batch-voices <count>', 'voices per step, over all threads', whole(0, 4096), 24)
     .option('--pairs <count>', 'faces and voices per step that are also read as pairs', whole(0, 4096), 12)
     .option(
+      '--excited-surprise <share>',
+      'how often a happy or fearful voice of a pair is joined with a surprised face and labeled surprise, as half of the neutral ones are, 0..1',
+      number(0, 1),
+      0.25,
+    )
+    .option(
       '--balance <power>',
       "a face's class counts with this power of its size, 0..1: 1 is as they come, 0 balances the classes",
       number(0, 1),
@@ -325,6 +334,14 @@ export function finetuneStillsCommand(say: (line: string) => void): Command {
       'how far and how often training changes voices (level, spectrum, speed, pitch, noise, rooms, how well a speaker is known), likewise; with fewer, speakers that are hardly known are read worse',
       number(0, 1),
       1,
+    )
+    .addOption(
+      new Option(
+        '--voice-ends <what>',
+        'cut: what lies before the first and after the last speech is left out, here and wherever the model reads; keep: it is read',
+      )
+        .choices(['cut', 'keep'])
+        .default('cut'),
     )
     .option(
       '--pauses <share>',

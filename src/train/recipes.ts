@@ -28,11 +28,13 @@ const mixture = {
   batchFaces: 112,
   pairs: 16,
   balance: 0.3,
+  excitedSurprise: 0,
   keepFaces: 0.75,
   keepVoices: 0.5,
   blendVoices: 0,
   faceChanges: 1,
   voiceChanges: 1,
+  voiceEnds: 'keep',
   pauses: 0,
   slowVoices: 0.12,
   layerDecay: 1,
@@ -66,7 +68,13 @@ const facesFrozen = {
 } as const;
 
 /** Voices as they are heard live, between pauses and from slow talkers. */
-const spoken = { voiceChanges: 1, pauses: 0.7, slowVoices: 0.24 } as const;
+const spoken = {
+  voiceChanges: 1,
+  voiceEnds: 'cut',
+  pauses: 0.5,
+  slowVoices: 0.24,
+  excitedSurprise: 0.25,
+} as const;
 
 /** nano, which mini grows from: faces, voices from them, both and pairs, faces again, then voices as they are heard live. */
 const narrow: readonly FinetuneStage[] = [

@@ -2,7 +2,8 @@
 import { availableParallelism } from 'node:os';
 import { Command, Option } from 'commander';
 import { Problem } from '../../base/errors.ts';
-import type { FrameColor } from '../../clip/spec.ts';
+import { shortSounds } from '../../clip/spec.ts';
+import type { FrameColor, ShortSound } from '../../clip/spec.ts';
 import { sizes } from '../../model/config.ts';
 import type { SizeName } from '../../model/config.ts';
 import { number, whole } from '../options.ts';
@@ -34,7 +35,7 @@ export interface CommonOptions {
   readonly color: FrameColor;
   /** 0: no limit. */
   readonly bandLimit: number;
-  readonly shortSound: 'official' | 'silence';
+  readonly shortSound: ShortSound;
   readonly augment: 'official' | 'mild' | 'none';
   readonly freeze: readonly string[];
   readonly recompute: boolean;
@@ -190,9 +191,9 @@ export function addCommonOptions(command: Command, kind: Preset['command']): Com
     .addOption(
       new Option(
         '--short-sound <how>',
-        'a sound shorter than 2.56 s: zero rows behind its spectrogram, or in the middle of silence, as a live clip of it; preset',
+        'official: zero rows stand behind the spectrogram of a sound shorter than 2.56 s; silence: it is put in the middle of silence; speech: likewise, and without the pauses around what is said; preset',
       )
-        .choices(['official', 'silence'])
+        .choices(shortSounds)
         .default('official'),
     )
     .addOption(

@@ -22,7 +22,7 @@ import { equalizings } from '../stills/equalize.ts';
 import type { Equalizing } from '../stills/equalize.ts';
 import { recorded, voiceConditions } from '../stills/voice-noise.ts';
 import type { VoiceCondition } from '../stills/voice-noise.ts';
-import { equalized, listVoices, loadVoices, melSteps } from '../stills/voices.ts';
+import { equalized, listVoices, loadVoices, melSteps, betweenPauses } from '../stills/voices.ts';
 import type { VoiceClip, VoiceSet } from '../stills/voices.ts';
 
 export interface MemoryOptions {
@@ -200,7 +200,8 @@ async function load(
     const wish = { bandLimitHz, melBins: config.audio.melBins };
     const asIs = await loadVoices(clips, wish, threads, progress('decoded', say));
     const heard = recorded(asIs, options.voiceNoise ?? 'as-is', bandLimitHz, options.seed);
-    voices = equalized(heard, usualSpectrum, bandLimitHz, options.equalize ?? 'usual');
+    const speech = clip.shortSound === 'speech' ? betweenPauses(heard, bandLimitHz) : heard;
+    voices = equalized(speech, usualSpectrum, bandLimitHz, options.equalize ?? 'usual');
   }
   return { faces, voices, clips, report, dropped };
 }

@@ -4,7 +4,7 @@ import { Option } from 'commander';
 import type { Command } from 'commander';
 import { Problem } from '../../base/errors.ts';
 import { officialClipSpec } from '../../clip/spec.ts';
-import type { ClipSpec } from '../../clip/spec.ts';
+import type { ClipSpec, ShortSound } from '../../clip/spec.ts';
 import { sizes } from '../../model/config.ts';
 import type { EncoderConfig, SizeName } from '../../model/config.ts';
 import { alignOption, number, whole } from '../options.ts';
@@ -31,7 +31,7 @@ export interface StillsRunOptions extends DataOptions {
 }
 
 /** How our models' clips are cut. CREMA-D has nothing above 5.5 kHz and FER+ is gray, so they hear and see no more. */
-export function stillsClipSpec(config: EncoderConfig): ClipSpec {
+export function stillsClipSpec(config: EncoderConfig, shortSound: ShortSound = 'silence'): ClipSpec {
   const { frameCount, cropPx } = config.video;
   const spanMs = officialClipSpec.frameCount * officialClipSpec.frameIntervalMs;
   return {
@@ -41,7 +41,7 @@ export function stillsClipSpec(config: EncoderConfig): ClipSpec {
     frameIntervalMs: spanMs / frameCount,
     color: 'gray-standardized',
     bandLimitHz: 5400,
-    shortSound: 'silence',
+    shortSound,
     mirrorView: true,
   };
 }

@@ -11,7 +11,7 @@ import { progress } from '../progress.ts';
 import { permutation, streamOf } from '../run/sampler.ts';
 import { sharedBytes, sharedFloats } from '../shared-array.ts';
 import { usualSpectrumOf } from './equalize.ts';
-import { equalized, listVoices, loadVoices, spectrumOf, withoutSilence } from './voices.ts';
+import { betweenPauses, equalized, listVoices, loadVoices, spectrumOf, withoutSilence } from './voices.ts';
 import type { VoiceClip, VoiceSet } from './voices.ts';
 
 /** Which data, of the commands' options. */
@@ -95,7 +95,7 @@ export async function loadTrainingData(
     const load = async (clips: readonly VoiceClip[], name: string): Promise<VoiceSet> => {
       const set = await loadVoices(clips, wish, options.threads, progress(`decoding voices, ${name}`, say));
       say(`voices, ${name}: ${String(set.count)} clips`);
-      return set;
+      return clip.shortSound === 'speech' ? betweenPauses(set, bandLimitHz) : set;
     };
     const held = listVoices(options.voices, { only: options.fold }).clips;
     const rest = listVoices(options.voices, { except: options.fold });

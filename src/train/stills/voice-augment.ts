@@ -1,6 +1,6 @@
 // Voices to the model's tokens: a window of log-mel frames, in training stretched, shifted, relouded and noised.
 import { logFloor, normalizeAndPad, usedBinCount } from '../../clip/log-mel.ts';
-import { equalizerOf, speechSpectrum } from '../../clip/usual-voice.ts';
+import { equalizerOf, speechSpectrum, spokenSpan } from '../../clip/usual-voice.ts';
 import type { VoiceSpectrum } from '../../clip/usual-voice.ts';
 import type { EncoderConfig } from '../../model/config.ts';
 import type { Random } from '../../base/random.ts';
@@ -192,9 +192,18 @@ export function voicePatcher(config: EncoderConfig, bandLimitHz: number | null):
   return {
     fill(set, index, positions, patches, offset, random, augmentation, place = 0.5) {
       const { mel } = set;
-      const begin = set.start[index]! * melBins;
-      const length = set.frames[index]!;
+      let begin = set.start[index]! * melBins;
+      let length = set.frames[index]!;
       let start = windowStart(length, place, lastFrame);
+      if (set.speechOnly && !augmentation) {
+        const first = Math.max(0, start);
+        const frameCount = Math.min(length, start + lastFrame) - first;
+        const window = { begin: begin + first * melBins, frameCount, steps: melSteps };
+        const span = spokenSpan(mel, melBins, used, window) ?? [0, frameCount];
+        begin = window.begin + span[0] * melBins;
+        length = span[1] - span[0];
+        start = windowStart(length, 0, lastFrame);
+      }
       let speed = 1;
       let shift = 0;
       let noisy = false;

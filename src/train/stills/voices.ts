@@ -3,7 +3,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Problem } from '../../base/errors.ts';
 import { logFloor, usedBinCount } from '../../clip/log-mel.ts';
-import { speechSpectrum } from '../../clip/usual-voice.ts';
+import { speechSpectrum, spokenSpan } from '../../clip/usual-voice.ts';
 import type { VoiceSpectrum } from '../../clip/usual-voice.ts';
 import { emotions } from '../../model/labels.ts';
 import { readCache, sha256, writeCache } from '../cache.ts';
@@ -37,6 +37,8 @@ export interface VoiceSet {
   readonly spectra: SharedFloats;
   /** Frames of speech in each clip. */
   readonly speechFrames: SharedInts;
+  /** Whether only what lies between pauses is read, of the clips and of windows in them. */
+  readonly speechOnly: boolean;
   /** What speakers' usual voices were brought to; null: voices are as recorded. */
   readonly usualSpectrum: readonly number[] | null;
 }
@@ -192,7 +194,17 @@ export async function loadVoices(
   const speakers = sharedInts(count);
   clips.forEach(({ speaker }, i) => (speakers[i] = names.indexOf(speaker)));
   const finished = (mel: SharedShorts): VoiceSet => {
-    const set = { count, melBins, mel, start, frames, labels, speakers, usualSpectrum: null };
+    const set = {
+      count,
+      melBins,
+      mel,
+      start,
+      frames,
+      labels,
+      speakers,
+      speechOnly: false,
+      usualSpectrum: null,
+    };
     return { ...set, ...spectraOf(set, usedBinCount(bandLimitHz, melBins)) };
   };
   const cachedFrames = readCache(`${name}.frames`, count * 4);
@@ -281,6 +293,21 @@ export function equalized(
     for (let m = 0; m < usedBins; m++) spectra[i * melBins + m]! += equalizer[m]!;
   });
   return { ...set, usualSpectrum: target };
+}
+
+/** The voices without what lies before the first and after the last speech; the arrays of mel are shared. */
+export function betweenPauses(set: VoiceSet, bandLimitHz: number | null): VoiceSet {
+  const { count, melBins, mel } = set;
+  const usedBins = usedBinCount(bandLimitHz, melBins);
+  const start = sharedInts(count);
+  const frames = sharedInts(count);
+  for (let i = 0; i < count; i++) {
+    const place = { begin: set.start[i]! * melBins, frameCount: set.frames[i]!, steps: melSteps };
+    const [first, end] = spokenSpan(mel, melBins, usedBins, place) ?? [0, set.frames[i]!];
+    start[i] = set.start[i]! + first;
+    frames[i] = end - first;
+  }
+  return { ...set, start, frames, speechOnly: true };
 }
 
 /** The set without its silent clips. */
