@@ -88,6 +88,33 @@ describe('clip assembler', () => {
     expect(samples?.subarray(0, 40960 - 16000)).toEqual(voice.read(3000, 1560));
   });
 
+  it('cuts speech out of the pauses around it for a model of speech alone', () => {
+    const speechOnly: ClipSpec = { ...spec, shortSound: 'speech' };
+    const stream = random(7);
+    /** Two seconds of speech from the third second on, in a faint room. */
+    const samples = Float32Array.from(
+      { length: 8 * 16000 },
+      (_, i) => (i >= 3 * 16000 && i < 5 * 16000 ? 0.1 : 0.0005) * stream.normal(),
+    );
+    const cut = (endMs: number): Float32Array =>
+      defined(createClipAssembler(speechOnly, wholeSound(samples)).cut(endMs)?.samples ?? null, 'samples');
+    const said = (fromS: number, toS: number): Float32Array => samples.subarray(fromS * 16000, toS * 16000);
+    /** Where a part of the sound lies in a clip, in milliseconds from its middle. */
+    const middle = (clip: Float32Array, part: Float32Array): number =>
+      (clip.findIndex((value, i) => value === part[0] && clip[i + 9] === part[9]) + part.length / 2 - 20480) /
+      16;
+    // A second after its end all of it is still there, in the middle: 0.3 s before and after it fill the clip.
+    const whole = cut(6000);
+    expect(whole.length).toBe(40960);
+    expect(Math.abs(middle(whole, said(3, 5)))).toBeLessThan(40);
+    expect(whole.filter((value) => Math.abs(value) > 0.01).length).toBeGreaterThan(0.9 * 32000);
+    // Half a second after its beginning little is known, with nothing but silence around it.
+    const begun = cut(4200);
+    expect(Math.abs(middle(begun, said(3, 4.2)))).toBeLessThan(200);
+    expect(begun.subarray(0, 8000).every((value) => value === 0)).toBe(true);
+    expect(begun.subarray(-8000).every((value) => value === 0)).toBe(true);
+  });
+
   it('learns a speaker’s usual voice, so that gain is taken out and what is louder than usual stays so', () => {
     const usualSpectrum = new Array<number>(128).fill(-7);
     const usual = { ...spec, usualSpectrum };

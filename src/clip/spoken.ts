@@ -7,9 +7,12 @@ import { spokenSpan } from './usual-voice.ts';
  * @param samples mono, 16 kHz, -1..1
  */
 export function spokenPart(samples: Float32Array, bandLimitHz: number | null): Float32Array {
-  const { frames, melBins } = kaldiFbank(samples, { bandLimitHz });
+  const { frames, frameCount, melBins } = kaldiFbank(samples, { bandLimitHz });
   const span = spokenSpan(frames, melBins, usedBinCount(bandLimitHz, melBins));
-  return span ? samples.subarray(...filterbankSamples(...span)) : samples;
+  if (span === null) return samples;
+  const [begin, end] = filterbankSamples(...span);
+  // Speech to the very end: with the samples that make no whole frame.
+  return samples.subarray(begin, span[1] === frameCount ? samples.length : end);
 }
 
 /** A short sound in the middle of silence, `length` samples in all; as it is if it is not shorter. */

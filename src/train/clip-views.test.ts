@@ -311,4 +311,38 @@ describe('views for testing', () => {
     expect(row(official, 0)[0]).not.toBe(behind);
     expect(row(silence, 128).some((value) => value > floor)).toBe(true);
   });
+
+  test('read only what lies between pauses where that is asked for', async () => {
+    const made = makeSample({ frameCount: 0, sampleCount: 60_000 });
+    const padded = new Float32Array(60_000 + 48_000);
+    padded.set(made.sound!, 16_000);
+    const between: SampleSet = {
+      ...made.set,
+      samples: [{ ...made.set.samples[0]!, sampleCount: padded.length }],
+      sound: () => Promise.resolve(padded),
+    };
+    const [asIs, paused] = await Promise.all(
+      [made.set, between].map((set) => testViews(set, 0, { ...options, shortSound: 'speech' })),
+    );
+    expect(asIs).toHaveLength(2);
+    expect(paused).toHaveLength(2);
+    const bins = config.audio.melBins;
+    // The same speech, with 0.3 s of silence before its beginning.
+    const first = [29, 30, 31, 32].filter((frame) =>
+      same(
+        paused![0]!.mel!.subarray((frame + 1) * bins, 254 * bins),
+        asIs![0]!.mel!.subarray(bins, (254 - frame) * bins),
+      ),
+    );
+    expect(first).toHaveLength(1);
+    const before = paused![0]!.mel!.subarray(0, 28 * bins);
+    expect(before.every((value) => value === before[0])).toBe(true);
+    // With its picture sound keeps its place; pauses at a window's ends are cut all the same.
+    const seen = makeSample({ frameCount: 100, sampleCount: 64_000 });
+    const views = await testViews(seen.set, 0, { ...options, shortSound: 'speech' });
+    const plain = await testViews(seen.set, 0, { ...options, shortSound: 'silence' });
+    expect(views.map(({ mel }) => mel)).toEqual(plain.map(({ mel }) => mel));
+    const drawn = await trainingView(between, 0, { ...options, shortSound: 'speech' }, random(1));
+    expect(drawn.mel!.length).toBe(asIs![0]!.mel!.length);
+  });
 });

@@ -246,7 +246,7 @@ test('faces and voices may be changed less, and voices begin as faces do', async
   ];
   expect(less.face).not.toBe(usual.face);
   expect(less.voice).not.toBe(usual.voice);
-  for (const fewer of [{ pauses: 0 }, { slowVoices: 0 }]) {
+  for (const fewer of [{ pauses: 0 }, { slowVoices: 0 }, { voiceEnds: 'cut' }] as const) {
     const { voice } = await onlyStep(`without-${Object.keys(fewer).join()}`, fewer);
     expect(voice).not.toBe(usual.voice);
   }

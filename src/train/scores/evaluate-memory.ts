@@ -46,6 +46,8 @@ const protocols = {
     'Synthetic pairs: each voice with a still face of the same label, drawn by the seed; no synchrony, no facial motion, two different people. Voices are read as when alone.',
 } as const;
 
+const speechProtocol = 'What lies before the first and after the last speech is left out.';
+
 const mirrorProtocol = 'Faces are read mirrored too, as the model wants it: the mean of both counts.';
 
 /** A face of the voice's label for every voice, drawn by the seed; -1 where there is none. */
@@ -284,6 +286,7 @@ export async function scoreMemory(
       undetectedFaces: report?.undetected ?? null,
       protocol: [
         protocols[task],
+        voices?.speechOnly ? speechProtocol : '',
         mirrors.length > 1 ? mirrorProtocol : '',
         voices && model.manifest.clip.usualSpectrum !== null ? equalizings[options.equalize ?? 'usual'] : '',
         voiceConditions[options.voiceNoise ?? 'as-is'],

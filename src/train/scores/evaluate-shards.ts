@@ -121,6 +121,11 @@ function protocolOf(options: ShardOptions, manifest: Manifest, metas: readonly S
       : [
           `${String(shorter)} sounds are shorter than ${String(manifest.clip.soundMs / 1000)} s: ${shortSound === 'official' ? 'zeros stand behind their spectrogram, as official and in this model’s training' : 'they stand in the middle of digital silence'}`,
         ]),
+    ...(modality !== 'face' && shortSound === 'speech'
+      ? [
+          'What lies before the first and after the last speech is left out, of a recording seen too only within its clips',
+        ]
+      : []),
     ...alone,
   ]
     .map((sentence) => `${sentence}.`)

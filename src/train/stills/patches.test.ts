@@ -12,7 +12,8 @@ import { alignStills } from './faces.ts';
 import type { Stills } from './faces.ts';
 import { soundFrames, voiceAugmentation, voiceChanges, voicePatcher, windowStart } from './voice-augment.ts';
 import type { VoiceAugmentation } from './voice-augment.ts';
-import { melSteps } from './voices.ts';
+import { recorded } from './voice-noise.ts';
+import { betweenPauses, melSteps } from './voices.ts';
 import type { VoiceSet } from './voices.ts';
 
 const config = { ...sizes.nano, classCount: 7 };
@@ -120,6 +121,31 @@ test('a share of the changes is less of each, down to none', () => {
   expect(changed).toEqual(as);
   patcher.fill(set, 0, positionsOf(128), changed, 0, stream, voiceChanges(0.3));
   expect(changed).not.toEqual(as);
+});
+
+test('between pauses a voice is read as without them', () => {
+  // Longer than a window, and shorter.
+  for (const seconds of [4, 1.5]) {
+    const plain = someVoice(noise(seconds * 16000));
+    const paused = recorded(plain, 'paused', 5400, 1);
+    const [as, between] = [plain, paused].map((set) => betweenPauses(set, 5400));
+    expect(as!.frames[0]).toBe(plain.frames[0]);
+    // 0.3 s of the pause are kept on either side.
+    expect(between!.frames[0]).toBe(plain.frames[0]! + 60);
+    const patcher = voicePatcher(config, 5400);
+    const read = (set: VoiceSet): Float32Array => {
+      const patches = new Float32Array(128 * 256);
+      patcher.fill(set, 0, positionsOf(128), patches, 0, stream, null, 0);
+      return patches;
+    };
+    const apart = (a: VoiceSet, b: VoiceSet): number => {
+      const other = read(b);
+      return Math.max(...read(a).map((value, i) => Math.abs(value - other[i]!)));
+    };
+    expect(apart(as!, plain)).toBe(0);
+    if (seconds < 2) expect(apart(between!, plain)).toBeLessThan(1 / melSteps);
+    else expect(apart(between!, paused)).toBeGreaterThan(0.5);
+  }
 });
 
 test('in training a window reaches into a pause, silent or faint, by up to half', () => {
