@@ -1,7 +1,8 @@
 // Cuts clips from the faces seen and the sound heard, on one clock. Pure.
 import type { Clip, ClipSpec } from '../clip/spec.ts';
 import { kaldiFbank, usedBinCount } from '../clip/log-mel.ts';
-import { inSilence, spokenPart } from '../clip/spoken.ts';
+import type { FilterbankFrames } from '../clip/log-mel.ts';
+import { inSilence, newestSpeech } from '../clip/spoken.ts';
 import { blendSpectra, equalizerOf, speechSpectrum } from '../clip/usual-voice.ts';
 import type { VoiceSpectrum } from '../clip/usual-voice.ts';
 import { hasVoice } from '../clip/voice.ts';
@@ -51,18 +52,35 @@ export function createClipAssembler(spec: ClipSpec, sound: Sound | null): ClipAs
   let usual: VoiceSpectrum | null = null;
   let listenedToMs = -Infinity;
 
-  /** Learns the speaker's usual voice from what is new in a clip; the equalizer for it. */
-  const listen = (samples: Float32Array, endMs: number): Float32Array | null => {
-    const { usualSpectrum: target, bandLimitHz } = spec;
-    if (target === null) return null;
-    const usedBins = usedBinCount(bandLimitHz, target.length);
-    const { frames, frameCount, melBins } = kaldiFbank(samples, { bandLimitHz, melBins: target.length });
+  /** Learns the speaker's usual voice from what is new in what was heard lately; the equalizer for it. */
+  const listen = (fbank: FilterbankFrames, endMs: number, target: readonly number[]): Float32Array => {
+    const { frames, frameCount, melBins } = fbank;
+    const usedBins = usedBinCount(spec.bandLimitHz, melBins);
     if (endMs < listenedToMs) [usual, listenedToMs] = [null, -Infinity];
     const from = Math.max(0, frameCount - Math.round((endMs - listenedToMs) / frameMs));
     const heard = speechSpectrum(frames, melBins, usedBins, { from });
     usual = usual ? blendSpectra(usual, heard) : heard;
     listenedToMs = endMs;
     return equalizerOf(usual, target, usedBins);
+  };
+
+  const cutVoice = (endMs: number): Pick<Clip, 'samples' | 'equalizer'> => {
+    const none = { samples: null, equalizer: null };
+    const heard = sound?.read(endMs, spec.soundMs);
+    if (!sound || !heard || !hasVoice(heard)) return none;
+    const { shortSound, usualSpectrum, bandLimitHz } = spec;
+    const wanted = Math.round((spec.soundMs * spec.sampleRateHz) / 1000);
+    if (shortSound !== 'speech' && usualSpectrum === null)
+      return { samples: afterSilence(heard, wanted), equalizer: null };
+    const lately = sound.read(endMs, spec.soundMs + pauseMs);
+    const fbank = kaldiFbank(lately, { bandLimitHz, melBins: usualSpectrum?.length ?? 128 });
+    return {
+      samples:
+        shortSound === 'speech'
+          ? inSilence(newestSpeech(lately, fbank, bandLimitHz, wanted), wanted)
+          : afterSilence(heard, wanted),
+      equalizer: usualSpectrum && listen(fbank, endMs, usualSpectrum),
+    };
   };
 
   return {
@@ -76,25 +94,16 @@ export function createClipAssembler(spec: ClipSpec, sound: Sound | null): ClipAs
     },
     cut(endMs) {
       const frames = cutFrames(seen, endMs, spec);
-      const heard = sound?.read(endMs, spec.soundMs) ?? null;
-      const voice = heard && hasVoice(heard) ? heard : null;
-      const equalizer = voice && listen(voice, endMs);
-      const samples = sound && voice && cutSound(sound, voice, endMs, spec);
-      return frames || samples ? { endMs, frames, samples, equalizer } : null;
+      const voice = cutVoice(endMs);
+      return frames || voice.samples ? { endMs, frames, ...voice } : null;
     },
   };
 }
 
-/** @param heard what was heard in the clip's time */
-function cutSound(sound: Sound, heard: Float32Array, endMs: number, spec: ClipSpec): Float32Array {
-  const wanted = Math.round((spec.soundMs * spec.sampleRateHz) / 1000);
-  if (spec.shortSound === 'speech') {
-    const speech = spokenPart(sound.read(endMs, spec.soundMs + pauseMs), spec.bandLimitHz);
-    return inSilence(spokenPart(speech.subarray(-wanted), spec.bandLimitHz), wanted);
-  }
-  if (heard.length >= wanted) return heard;
-  const padded = new Float32Array(wanted);
-  padded.set(heard, wanted - heard.length);
+function afterSilence(samples: Float32Array, length: number): Float32Array {
+  if (samples.length >= length) return samples;
+  const padded = new Float32Array(length);
+  padded.set(samples, length - samples.length);
   return padded;
 }
 
