@@ -144,6 +144,7 @@ export const recipes: Readonly<Record<string, Recipe>> = {
         ...voicesFrozen,
         ...spoken,
         size: 'mini',
+        excitedSurprise: 0.15,
         blendVoices: 0.3,
         steps: 900,
         lr: 7e-4,
