@@ -49,7 +49,6 @@ export interface StillsOptions extends StillsRunOptions {
   readonly batchVoices: number;
   readonly pairs: number;
   readonly balance: number;
-  readonly excitedSurprise: number;
   readonly keepFaces: number;
   readonly keepVoices: number;
   readonly blendVoices: number;
@@ -190,7 +189,6 @@ async function finetuneOnce(
           batchVoices: options.batchVoices,
           pairs: options.pairs,
           balance: options.balance,
-          excitedSurprise: options.excitedSurprise,
           keepFaces: options.keepFaces,
           keepVoices: options.keepVoices,
           blendVoices: options.blendVoices,
@@ -298,12 +296,6 @@ export function finetuneStillsCommand(say: (line: string) => void): Command {
     .option('--batch-faces <count>', 'faces per step, over all threads', whole(0, 4096), 80)
     .option('--batch-voices <count>', 'voices per step, over all threads', whole(0, 4096), 24)
     .option('--pairs <count>', 'faces and voices per step that are also read as pairs', whole(0, 4096), 12)
-    .option(
-      '--excited-surprise <share>',
-      'how often a happy or fearful voice of a pair is joined with a surprised face and labeled surprise, as half of the neutral ones are, 0..1',
-      number(0, 1),
-      0.25,
-    )
     .option(
       '--balance <power>',
       "a face's class counts with this power of its size, 0..1: 1 is as they come, 0 balances the classes",

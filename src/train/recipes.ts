@@ -28,7 +28,6 @@ const mixture = {
   batchFaces: 112,
   pairs: 16,
   balance: 0.3,
-  excitedSurprise: 0,
   keepFaces: 0.75,
   keepVoices: 0.5,
   blendVoices: 0,
@@ -73,7 +72,6 @@ const spoken = {
   voiceEnds: 'cut',
   pauses: 0.5,
   slowVoices: 0.24,
-  excitedSurprise: 0.25,
 } as const;
 
 /** nano, which mini grows from: faces, voices from them, both and pairs, faces again, then voices as they are heard live. */
@@ -144,7 +142,6 @@ export const recipes: Readonly<Record<string, Recipe>> = {
         ...voicesFrozen,
         ...spoken,
         size: 'mini',
-        excitedSurprise: 0.15,
         blendVoices: 0.3,
         steps: 900,
         lr: 7e-4,

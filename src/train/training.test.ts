@@ -45,7 +45,6 @@ const base: Omit<StillsOptions, 'out' | 'resume'> = {
   batchVoices: 4,
   pairs: 2,
   balance: 0.75,
-  excitedSurprise: 0,
   keepFaces: 1,
   keepVoices: 0.75,
   blendVoices: 0,

@@ -58,8 +58,6 @@ export interface SamplerOptions {
   readonly pairs: number;
   /** Faces alone count by class with this power of its size: 1 is as they come, 0 balances the classes. */
   readonly balance: number;
-  /** How often the voice of a pair, happy or afraid, is joined with a surprised face and labeled surprise, 0..1. */
-  readonly excitedSurprise: number;
 }
 
 /** One thread's share of a step. The first `pairs` voices and faces belong together. */
@@ -73,8 +71,8 @@ export interface Draw {
   readonly pairs: number;
 }
 
-/** No voice here is labeled surprise: a neutral voice is joined with a surprised face this often, and labeled so. */
-const neutralSurprise = 0.5;
+/** A neutral voice is paired with a surprised face this often, labeled surprise: no voice here is labeled surprise. */
+const surprisePairShare = 0.5;
 
 export interface Sampler {
   draw(step: number, thread: number, threadCount: number): Draw;
@@ -82,6 +80,7 @@ export interface Sampler {
 
 export function sampler(faces: FaceSet | null, voices: VoiceSet | null, options: SamplerOptions): Sampler {
   const classCount = emotions.length;
+  const neutral = emotions.indexOf('neutral');
   const surprise = emotions.indexOf('surprise');
   const pools: number[][] = Array.from({ length: classCount }, () => []);
   faces?.labels.forEach((label, i) => pools[label]?.push(i));
@@ -91,14 +90,10 @@ export function sampler(faces: FaceSet | null, voices: VoiceSet | null, options:
   const voiceShare = new Array<number>(classCount).fill(0);
   voices?.labels.forEach((label) => (voiceShare[label]! += 1 / voices.count));
   const pairs = faces && voices ? options.pairs : 0;
-  /** How often a voice of each label belongs to a surprised face. */
-  const surprised = emotions.map((label) => {
-    if (pools[surprise]!.length === 0) return 0;
-    if (label === 'neutral') return neutralSurprise;
-    return label === 'happy' || label === 'fear' ? options.excitedSurprise : 0;
+  const pairShare = voiceShare.map((value, c) => {
+    if (c === neutral && pools[surprise]!.length > 0) return value * (1 - surprisePairShare);
+    return c === surprise ? value + voiceShare[neutral]! * surprisePairShare : value;
   });
-  const pairShare = voiceShare.map((value, c) => value * (1 - surprised[c]!));
-  pairShare[surprise]! += voiceShare.reduce((sum, value, c) => sum + value * surprised[c]!, 0);
   const pairPart = options.batchFaces === 0 ? 0 : pairs / options.batchFaces;
   const weights = share.map(
     (value, c) => value / Math.max(1e-9, pairPart * pairShare[c]! + (1 - pairPart) * value),
@@ -134,7 +129,8 @@ export function sampler(faces: FaceSet | null, voices: VoiceSet | null, options:
         let label: number;
         if (i < pairCount) {
           label = voices!.labels[drawnVoices[i]!]!;
-          if (surprised[label]! > 0 && stream.uniform() < surprised[label]!) label = surprise;
+          if (label === neutral && pools[surprise]!.length > 0 && stream.uniform() < surprisePairShare)
+            label = surprise;
           pairLabels[i] = label;
         } else {
           let at = stream.uniform();
