@@ -22,7 +22,7 @@ import { equalizings } from '../stills/equalize.ts';
 import type { Equalizing } from '../stills/equalize.ts';
 import { recorded, voiceConditions } from '../stills/voice-noise.ts';
 import type { VoiceCondition } from '../stills/voice-noise.ts';
-import { equalized, listVoices, loadVoices, melSteps, betweenPauses } from '../stills/voices.ts';
+import { betweenPauses, equalized, listVoices, loadVoices, melSteps } from '../stills/voices.ts';
 import type { VoiceClip, VoiceSet } from '../stills/voices.ts';
 
 export interface MemoryOptions {

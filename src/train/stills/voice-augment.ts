@@ -196,6 +196,7 @@ export function voicePatcher(config: EncoderConfig, bandLimitHz: number | null):
       let length = set.frames[index]!;
       let start = windowStart(length, place, lastFrame);
       if (set.speechOnly && !augmentation) {
+        // A pause at either end of the window is left out too, as in the page.
         const first = Math.max(0, start);
         const frameCount = Math.min(length, start + lastFrame) - first;
         const window = { begin: begin + first * melBins, frameCount, steps: melSteps };
