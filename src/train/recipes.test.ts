@@ -81,9 +81,9 @@ test('where a recipe grows wider, it goes on from the exported weights, widened'
   expect(manifest).toContain('"width": 256');
   // The voices' branch stays as the widening made it, and the faces' is trained from there.
   const { config } = (await readModel(join(out, 'mini'))).manifest;
-  const narrow = join(out, 'nano-1-exported');
+  const narrow = join(out, 'nano-6-pauses-exported');
   const began = await initialWidened(config, narrow, 1, silent);
-  const ended = readCheckpoint(join(out, 'mini-2')).arrays.average;
+  const ended = readCheckpoint(join(out, 'mini-7')).arrays.average;
   for (const { name, offset, length } of slotsOf(parameterShapes(config)).slots) {
     const [before, after] = [began, ended].map((flat) => flat.subarray(offset, offset + length));
     if (name.startsWith('encoder_audio.')) expect(after, name).toEqual(before);

@@ -8,7 +8,10 @@ type Open =
   | Exclude<keyof DataOptions, 'threads'>
   | ('out' | 'resume' | 'checkpointEvery' | 'validateEvery' | 'backend' | 'from' | 'widen' | 'minutes');
 
-export type FinetuneStage = Omit<StillsOptions, Open>;
+export interface FinetuneStage extends Omit<StillsOptions, Open> {
+  /** Name of the run's folder: recipes share the runs that they have in common. */
+  readonly run: string;
+}
 
 export interface Recipe {
   /**
@@ -66,17 +69,10 @@ const facesFrozen = {
   average: 0.99,
 } as const;
 
-/** Voices as they are heard live, between pauses and from slow talkers. */
-const spoken = {
-  voiceChanges: 1,
-  voiceEnds: 'cut',
-  pauses: 0.5,
-  slowVoices: 0.24,
-} as const;
-
-/** nano, which mini grows from: faces, voices from them, both and pairs, faces again, then voices as they are heard live. */
-const narrow: readonly FinetuneStage[] = [
+/** Faces, voices from them, both and pairs, then faces again. */
+const begun: readonly FinetuneStage[] = [
   {
+    run: 'nano-1',
     ...voicesFrozen,
     batchFaces: 192,
     batchVoices: 0,
@@ -87,18 +83,21 @@ const narrow: readonly FinetuneStage[] = [
     warmup: 100,
   },
   {
+    run: 'nano-2',
     ...facesFrozen,
     voicesFromFaces: true,
     keepVoices: 0.3,
     warmup: 60,
   },
   {
+    run: 'nano-3',
     ...facesFrozen,
     seed: 2,
     keepVoices: 0.4,
     warmup: 40,
   },
   {
+    run: 'nano-4',
     ...common,
     ...mixture,
     seed: 3,
@@ -108,6 +107,7 @@ const narrow: readonly FinetuneStage[] = [
     warmup: 40,
   },
   {
+    run: 'nano-5',
     ...voicesFrozen,
     seed: 4,
     faceChanges: 0.7,
@@ -116,37 +116,44 @@ const narrow: readonly FinetuneStage[] = [
     warmup: 100,
     average: 0.997,
   },
-  {
-    ...facesFrozen,
-    ...spoken,
-    seed: 5,
-    batchFaces: 64,
-    batchVoices: 96,
-    pairs: 16,
-    keepVoices: 0.5,
-    steps: 1200,
-    lr: 6e-4,
-    warmup: 30,
-  },
 ];
+
+/** Windows that reach into pauses, and slower voices, as they are heard live. */
+const paused = { voiceChanges: 1, pauses: 0.7, slowVoices: 0.24 } as const;
+
+/** The voices as they are heard live, faces and pairs beside them so that these are kept. */
+const voicesLast = {
+  ...facesFrozen,
+  ...paused,
+  seed: 5,
+  batchFaces: 64,
+  batchVoices: 96,
+  pairs: 16,
+  keepVoices: 0.5,
+  steps: 1200,
+  lr: 6e-4,
+  warmup: 30,
+} as const;
 
 export const recipes: Readonly<Record<string, Recipe>> = {
   nano: {
-    finetune: narrow,
+    finetune: [...begun, { ...voicesLast, run: 'nano-6', voiceEnds: 'cut', pauses: 0.5 }],
     dtype: 'I8',
   },
   mini: {
     finetune: [
-      ...narrow,
+      ...begun,
+      { ...voicesLast, run: 'nano-6-pauses' },
       {
         ...voicesFrozen,
-        ...spoken,
+        ...paused,
+        run: 'mini-7',
         size: 'mini',
         blendVoices: 0.3,
-        steps: 500,
+        steps: 900,
         lr: 7e-4,
-        warmup: 40,
-        average: 0.995,
+        warmup: 60,
+        average: 0.997,
       },
     ],
     dtype: 'I8',

@@ -22,7 +22,7 @@ export interface ReproduceOptions extends Omit<DataOptions, 'threads'> {
 }
 
 /**
- * Fine-tunes (OUT/SIZE-1, ...: recipes that begin alike share these runs), exports and calibrates (OUT/NAME).
+ * Fine-tunes (OUT/nano-1, ...), exports and calibrates (OUT/NAME).
  * What is done already is kept, and what was begun goes on.
  * @param name of the model: the last part of the exported folder
  */
@@ -51,9 +51,9 @@ export async function reproduce(
     await exportRun({ run, dtype, out: widen }, say);
     return { widen };
   };
-  const runOf = (i: number): string => join(out, `${finetune[i]!.size}-${String(i + 1)}`);
-  for (const [i, options] of finetune.entries()) {
-    const run = runOf(i);
+  const runOf = (i: number): string => join(out, finetune[i]!.run);
+  for (const [i, { run: name, ...options }] of finetune.entries()) {
+    const run = join(out, name);
     if (enter('fine-tuning', run, options.steps))
       await finetuneStills(
         {

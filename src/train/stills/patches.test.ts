@@ -107,7 +107,7 @@ test('a share of the changes is less of each, down to none', () => {
     stranger: 0.3,
     speed: 0.06,
     slower: 0.12,
-    pause: 0.35,
+    pause: 0.25,
     noise: 0.25,
     steady: 0.5,
   });

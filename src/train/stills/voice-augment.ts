@@ -52,7 +52,7 @@ export const voiceAugmentation: VoiceAugmentation = {
   steady: 0.5,
   clean: 0.6,
   room: 0.25,
-  pause: 0.7,
+  pause: 0.5,
 };
 
 /** A share of changes, in extent and in how often, 0..1; a window's place stays by chance. */
