@@ -4,8 +4,7 @@
 export type FrameColor = 'rgb' | 'gray' | 'gray-standardized';
 
 /** What is done about a sound shorter than a clip, and about pauses around speech; see ClipSpec. */
-export const shortSounds = ['official', 'silence', 'speech'] as const;
-export type ShortSound = (typeof shortSounds)[number];
+export type ShortSound = 'official' | 'silence' | 'speech';
 
 /** How a model's clips are cut; part of every model's manifest. */
 export interface ClipSpec {

@@ -1,5 +1,4 @@
 // models/<name>/manifest.json: what the weights are, how to feed them, and how to know they arrived whole.
-import { shortSounds } from '../clip/spec.ts';
 import type { ClipSpec } from '../clip/spec.ts';
 import { Problem } from '../base/errors.ts';
 import type { HicmaeConfig } from '../model/config.ts';
@@ -147,7 +146,11 @@ function parseClip(value: unknown, config: HicmaeConfig): ClipSpec {
     // Manifests before there was one are of models that hear voices as they are.
     usualSpectrum: spectrum(fields['usualSpectrum'] ?? null, config.audio.melBins),
     // Manifests before there was a choice are of models trained so.
-    shortSound: oneOf(fields['shortSound'] ?? 'silence', 'clip.shortSound', shortSounds),
+    shortSound: oneOf(fields['shortSound'] ?? 'silence', 'clip.shortSound', [
+      'official',
+      'silence',
+      'speech',
+    ]),
     // Manifests before there was a choice are of models that are read once.
     mirrorView: flag(fields['mirrorView'] ?? false, 'clip.mirrorView'),
   };

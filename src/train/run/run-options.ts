@@ -2,7 +2,6 @@
 import { availableParallelism } from 'node:os';
 import { Command, Option } from 'commander';
 import { Problem } from '../../base/errors.ts';
-import { shortSounds } from '../../clip/spec.ts';
 import type { FrameColor, ShortSound } from '../../clip/spec.ts';
 import { sizes } from '../../model/config.ts';
 import type { SizeName } from '../../model/config.ts';
@@ -193,7 +192,7 @@ export function addCommonOptions(command: Command, kind: Preset['command']): Com
         '--short-sound <how>',
         'official: zero rows stand behind the spectrogram of a sound shorter than 2.56 s; silence: it is put in the middle of silence; speech: likewise, and without the pauses around what is said; preset',
       )
-        .choices(shortSounds)
+        .choices(['official', 'silence', 'speech'])
         .default('official'),
     )
     .addOption(
