@@ -7,7 +7,6 @@ import { afterAll, expect, test } from 'vitest';
 import { defined } from '../base/assert.ts';
 import { mirrorFrames, normalizeFrames } from '../clip/frames.ts';
 import { videoPatches } from '../model/embed.ts';
-import { sizes } from '../model/config.ts';
 import { parameterShapes } from '../model/params.ts';
 import { predict } from '../model/predict.ts';
 import { writeMadeStills } from '../testing/made-stills.ts';
@@ -23,8 +22,6 @@ import { finetuneStills } from './finetune-stills.ts';
 import type { StillsOptions } from './finetune-stills.ts';
 import { readNpyBytes } from './npy.ts';
 import { slotsOf, tensorsOf } from './run/flat-params.ts';
-import { stillsClipSpec } from './stills/stills-run.ts';
-import { loadTrainingData } from './stills/training-data.ts';
 import { scoreMemory } from './scores/evaluate-memory.ts';
 import { readModel } from './weights/model-folder.ts';
 import { chooseTrainBackend } from './webgpu.ts';
@@ -262,21 +259,6 @@ test('faces and voices may be changed less, and voices begin as faces do', async
   await expect(onlyStep('from-nothing', { voicesFromFaces: true })).rejects.toThrow(
     'takes the faces of --from',
   );
-});
-
-test('a run may leave out the pauses around voices, and its model then does so too', async () => {
-  await onlyStep('cut-ends', { voiceEnds: 'cut' });
-  const hears = async (run: string): Promise<string | undefined> =>
-    (await readWeights(join(root, run))).about.clip?.shortSound;
-  expect(await hears('cut-ends')).toBe('speech');
-  expect(await hears('changes')).toBe('silence');
-  const config = { ...sizes.micro, classCount: 7 };
-  const wish = { voices, fold: 1, align: 'as-is', threads: 1 } as const;
-  for (const shortSound of ['speech', 'silence'] as const) {
-    const data = await loadTrainingData(wish, config, stillsClipSpec(config, shortSound), silent);
-    expect(data.voices?.speechOnly).toBe(shortSound === 'speech');
-    expect(data.validVoices?.speechOnly).toBe(shortSound === 'speech');
-  }
 });
 
 test('each fold is held out in turn, and all are scored together', async () => {
