@@ -49,6 +49,8 @@ export interface StillsOptions extends StillsRunOptions {
   readonly batchVoices: number;
   readonly pairs: number;
   readonly balance: number;
+  readonly surprisedNeutral: number;
+  readonly surprisedExcited: number;
   readonly keepFaces: number;
   readonly keepVoices: number;
   readonly blendVoices: number;
@@ -189,6 +191,8 @@ async function finetuneOnce(
           batchVoices: options.batchVoices,
           pairs: options.pairs,
           balance: options.balance,
+          surprisedNeutral: options.surprisedNeutral,
+          surprisedExcited: options.surprisedExcited,
           keepFaces: options.keepFaces,
           keepVoices: options.keepVoices,
           blendVoices: options.blendVoices,
@@ -302,6 +306,13 @@ export function finetuneStillsCommand(say: (line: string) => void): Command {
       number(0, 1),
       0.75,
     )
+    .option(
+      '--surprised-neutral <share>',
+      'share of the neutral voices in pairs that are joined with a surprised face and labeled so, 0..1: no voice is labeled surprise',
+      number(0, 1),
+      0.25,
+    )
+    .option('--surprised-excited <share>', 'likewise, of the happy and the fearful voices', number(0, 1), 0.1)
     .option('--keep-faces <share>', "share of a face's patches kept in training, 0..1", number(0.05, 1), 1)
     .option(
       '--keep-voices <share>',

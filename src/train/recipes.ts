@@ -31,6 +31,8 @@ const mixture = {
   batchFaces: 112,
   pairs: 16,
   balance: 0.3,
+  surprisedNeutral: 0.5,
+  surprisedExcited: 0,
   keepFaces: 0.75,
   keepVoices: 0.5,
   blendVoices: 0,
@@ -137,7 +139,14 @@ const voicesLast = {
 
 export const recipes: Readonly<Record<string, Recipe>> = {
   nano: {
-    finetune: [...begun, { ...voicesLast, run: 'nano-6', voiceEnds: 'cut', pauses: 0.5 }],
+    finetune: [...begun, {
+        ...voicesLast,
+        run: 'nano-6',
+        voiceEnds: 'cut',
+        pauses: 0.5,
+        surprisedNeutral: 0.25,
+        surprisedExcited: 0.1,
+      }],
     dtype: 'I8',
   },
   mini: {

@@ -45,6 +45,8 @@ const base: Omit<StillsOptions, 'out' | 'resume'> = {
   batchVoices: 4,
   pairs: 2,
   balance: 0.75,
+  surprisedNeutral: 0.5,
+  surprisedExcited: 0.1,
   keepFaces: 1,
   keepVoices: 0.75,
   blendVoices: 0,

@@ -58,6 +58,10 @@ export interface SamplerOptions {
   readonly pairs: number;
   /** Faces alone count by class with this power of its size: 1 is as they come, 0 balances the classes. */
   readonly balance: number;
+  /** A neutral voice of a pair is joined with a surprised face this often, 0..1, labeled surprise: no voice here is labeled so. */
+  readonly surprisedNeutral: number;
+  /** Likewise for a happy or a fearful voice. */
+  readonly surprisedExcited: number;
 }
 
 /** One thread's share of a step. The first `pairs` voices and faces belong together. */
@@ -71,16 +75,12 @@ export interface Draw {
   readonly pairs: number;
 }
 
-/** A neutral voice is paired with a surprised face this often, labeled surprise: no voice here is labeled surprise. */
-const surprisePairShare = 0.5;
-
 export interface Sampler {
   draw(step: number, thread: number, threadCount: number): Draw;
 }
 
 export function sampler(faces: FaceSet | null, voices: VoiceSet | null, options: SamplerOptions): Sampler {
   const classCount = emotions.length;
-  const neutral = emotions.indexOf('neutral');
   const surprise = emotions.indexOf('surprise');
   const pools: number[][] = Array.from({ length: classCount }, () => []);
   faces?.labels.forEach((label, i) => pools[label]?.push(i));
@@ -90,10 +90,13 @@ export function sampler(faces: FaceSet | null, voices: VoiceSet | null, options:
   const voiceShare = new Array<number>(classCount).fill(0);
   voices?.labels.forEach((label) => (voiceShare[label]! += 1 / voices.count));
   const pairs = faces && voices ? options.pairs : 0;
-  const pairShare = voiceShare.map((value, c) => {
-    if (c === neutral && pools[surprise]!.length > 0) return value * (1 - surprisePairShare);
-    return c === surprise ? value + voiceShare[neutral]! * surprisePairShare : value;
+  const surprised = emotions.map((name) => {
+    if (pools[surprise]!.length === 0) return 0;
+    if (name === 'neutral') return options.surprisedNeutral;
+    return name === 'happy' || name === 'fear' ? options.surprisedExcited : 0;
   });
+  const pairShare = voiceShare.map((value, c) => value * (1 - surprised[c]!));
+  voiceShare.forEach((value, c) => (pairShare[surprise]! += value * surprised[c]!));
   const pairPart = options.batchFaces === 0 ? 0 : pairs / options.batchFaces;
   const weights = share.map(
     (value, c) => value / Math.max(1e-9, pairPart * pairShare[c]! + (1 - pairPart) * value),
@@ -129,8 +132,7 @@ export function sampler(faces: FaceSet | null, voices: VoiceSet | null, options:
         let label: number;
         if (i < pairCount) {
           label = voices!.labels[drawnVoices[i]!]!;
-          if (label === neutral && pools[surprise]!.length > 0 && stream.uniform() < surprisePairShare)
-            label = surprise;
+          if (surprised[label]! > 0 && stream.uniform() < surprised[label]!) label = surprise;
           pairLabels[i] = label;
         } else {
           let at = stream.uniform();
