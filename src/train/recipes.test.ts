@@ -1,5 +1,5 @@
 // Recipes on made faces and voices: stopped and resumed, widened.
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
@@ -61,6 +61,12 @@ test('a recipe stopped in the middle goes on, and gives what an uninterrupted on
   expect(manifest).toContain('uncertainBelow');
   expect(manifest.match(/finetune-stills --size nano/g)).toHaveLength(6);
   expect(manifest).not.toContain(root);
+  // A finished run of other options is told from the recipe's, and stays.
+  const [first, ...later] = recipe.finetune;
+  const changed = { ...recipe, finetune: [{ ...first!, keepFaces: 0.5 }, ...later] };
+  const again = reproduce('small', changed, { ...data, out: whole }, silent);
+  await expect(again).rejects.toThrow('nano-1 was begun with other options: keepFaces 0.5 instead of 0.75');
+  expect(existsSync(join(whole, 'nano-1'))).toBe(true);
 }, 400_000);
 
 test('where a recipe grows wider, it goes on from the exported weights, widened', async () => {

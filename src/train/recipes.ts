@@ -120,13 +120,21 @@ const begun: readonly FinetuneStage[] = [
   },
 ];
 
-/** Windows that reach into pauses, and slower voices, as they are heard live. */
-const paused = { voiceChanges: 1, pauses: 0.7, slowVoices: 0.24 } as const;
+/** Voices as they are heard live: without their silent ends, pauses beside and within a window, and slower ones. */
+const live = {
+  voiceChanges: 1,
+  voiceEnds: 'cut',
+  pauses: 0.5,
+  slowVoices: 0.24,
+  surprisedNeutral: 0.25,
+  surprisedExcited: 0.1,
+} as const;
 
 /** The voices as they are heard live, faces and pairs beside them so that these are kept. */
-const voicesLast = {
+const voicesLast: FinetuneStage = {
+  run: 'nano-6',
   ...facesFrozen,
-  ...paused,
+  ...live,
   seed: 5,
   batchFaces: 64,
   batchVoices: 96,
@@ -135,36 +143,27 @@ const voicesLast = {
   steps: 1200,
   lr: 6e-4,
   warmup: 30,
+};
+
+/** Faces and pairs, from voices that are known by then. */
+const facesLast = {
+  ...voicesFrozen,
+  ...live,
+  seed: 6,
+  faceChanges: 0.7,
+  blendVoices: 0.3,
+  lr: 5e-4,
+  warmup: 40,
+  average: 0.997,
 } as const;
 
 export const recipes: Readonly<Record<string, Recipe>> = {
   nano: {
-    finetune: [...begun, {
-        ...voicesLast,
-        run: 'nano-6',
-        voiceEnds: 'cut',
-        pauses: 0.5,
-        surprisedNeutral: 0.25,
-        surprisedExcited: 0.1,
-      }],
+    finetune: [...begun, voicesLast, { run: 'nano-7', ...facesLast, steps: 700 }],
     dtype: 'I8',
   },
   mini: {
-    finetune: [
-      ...begun,
-      { ...voicesLast, run: 'nano-6-pauses' },
-      {
-        ...voicesFrozen,
-        ...paused,
-        run: 'mini-7',
-        size: 'mini',
-        blendVoices: 0.3,
-        steps: 900,
-        lr: 7e-4,
-        warmup: 60,
-        average: 0.997,
-      },
-    ],
+    finetune: [...begun, voicesLast, { run: 'mini-7', ...facesLast, size: 'mini', steps: 900 }],
     dtype: 'I8',
   },
 };

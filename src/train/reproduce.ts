@@ -10,7 +10,8 @@ import { alignOption, whole } from './options.ts';
 import { recipes } from './recipes.ts';
 import type { Recipe } from './recipes.ts';
 import { checkpointPath, readCheckpoint } from './run/checkpoint.ts';
-import { stopOnInterrupt } from './run/run-options.ts';
+import { identityOf, stopOnInterrupt } from './run/run-options.ts';
+import { checkSameOptions } from './run/trainer.ts';
 import type { DataOptions } from './stills/training-data.ts';
 import { backendOption } from './webgpu.ts';
 import type { BackendOption } from './webgpu.ts';
@@ -21,10 +22,27 @@ export interface ReproduceOptions extends Omit<DataOptions, 'threads'> {
   readonly backend?: BackendOption;
 }
 
+/** Options that say where things lie, which may have been moved since. */
+const places: readonly string[] = ['faces', 'voices', 'from', 'widen'];
+
+/**
+ * Whether a run is finished.
+ * @throws Problem when it was made with other options; those that are younger than the run are not compared
+ */
+function isDone(run: string, options: object, steps: number): boolean {
+  if (!existsSync(checkpointPath(run))) return false;
+  const { state } = readCheckpoint(run);
+  if (state.step < steps) return false;
+  const compared = Object.keys(state.options).filter((name) => !places.includes(name));
+  checkSameOptions(run, state.options, identityOf(options), compared);
+  return true;
+}
+
 /**
  * Fine-tunes (OUT/nano-1, ...), exports and calibrates (OUT/NAME).
  * What is done already is kept, and what was begun goes on.
  * @param name of the model: the last part of the exported folder
+ * @throws Problem when a run in OUT was made with other options
  */
 export async function reproduce(
   name: string,
@@ -36,14 +54,8 @@ export async function reproduce(
   const { out, ...data } = options;
   const { finetune, dtype } = recipe;
   const model = join(out, name);
-  const stages = finetune.length + 1;
-  let stage = 0;
-  /** @returns whether there is anything left of it to do */
-  const enter = (what: string, folder: string, steps: number): boolean => {
-    stage++;
-    if (existsSync(checkpointPath(folder)) && readCheckpoint(folder).state.step >= steps) return false;
-    say(`${String(stage)} of ${String(stages)}: ${what}, in ${folder}`);
-    return true;
+  const enter = (stage: number, what: string, folder: string): void => {
+    say(`${String(stage)} of ${String(finetune.length + 1)}: ${what}, in ${folder}`);
   };
   const startFrom = async (run: string, wider: boolean): Promise<Pick<StillsOptions, 'from' | 'widen'>> => {
     if (!wider) return { from: run };
@@ -52,26 +64,27 @@ export async function reproduce(
     return { widen };
   };
   const runOf = (i: number): string => join(out, finetune[i]!.run);
-  for (const [i, { run: name, ...options }] of finetune.entries()) {
+  for (const [i, { run: name, ...stage }] of finetune.entries()) {
     const run = join(out, name);
-    if (enter('fine-tuning', run, options.steps))
-      await finetuneStills(
-        {
-          ...options,
-          ...data,
-          ...(i > 0 && (await startFrom(runOf(i - 1), finetune[i - 1]!.size !== options.size))),
-          out: run,
-          resume: existsSync(checkpointPath(run)),
-          checkpointEvery: 3,
-          validateEvery: 500,
-          minutes: Infinity,
-        },
-        say,
-        stopping,
-      );
+    if (isDone(run, { ...stage, ...data }, stage.steps)) continue;
+    enter(i + 1, 'fine-tuning', run);
+    await finetuneStills(
+      {
+        ...stage,
+        ...data,
+        ...(i > 0 && (await startFrom(runOf(i - 1), finetune[i - 1]!.size !== stage.size))),
+        out: run,
+        resume: existsSync(checkpointPath(run)),
+        checkpointEvery: 3,
+        validateEvery: 500,
+        minutes: Infinity,
+      },
+      say,
+      stopping,
+    );
     if (stopping()) return;
   }
-  enter('export and calibration', model, Infinity);
+  enter(finetune.length + 1, 'export and calibration', model);
   await exportRun({ run: runOf(finetune.length - 1), dtype, out: model }, say);
   const { seed, threads } = finetune[0]!;
   await calibrateModel({ model, ...data, split: 'valid', seed, threads }, say);

@@ -124,13 +124,22 @@ export function checkRunFolder(run: string, resume: boolean, identity: RunOption
   // Killed before its first checkpoint: it begins again.
   if (!existsSync(checkpointPath(run)) && existsSync(join(run, 'log.jsonl'))) return;
   const saved = readCheckpoint(run).state.options;
-  const keys = [...new Set([...Object.keys(identity), ...Object.keys(saved)])];
-  const differing = keys.filter((key) => saved[key] !== identity[key]);
+  checkSameOptions(run, saved, identity, [...Object.keys(identity), ...Object.keys(saved)]);
+}
+
+/** @throws Problem when a run was begun with other values of the options named */
+export function checkSameOptions(
+  run: string,
+  saved: RunOptions,
+  wanted: RunOptions,
+  names: readonly string[],
+): void {
+  const differing = [...new Set(names)].filter((name) => saved[name] !== wanted[name]);
   if (differing.length === 0) return;
-  const list = differing.map((key) => `${key} ${String(identity[key])} instead of ${String(saved[key])}`);
+  const list = differing.map((name) => `${name} ${String(wanted[name])} instead of ${String(saved[name])}`);
   throw new Problem(
     'unsupported-file',
-    `${run} was begun with other options: ${list.join(', ')}. Resume it with the same, or start another run.`,
+    `${run} was begun with other options: ${list.join(', ')}. Go on with the same, or start another run in another folder.`,
   );
 }
 
