@@ -46,8 +46,8 @@ test('a recipe stopped in the middle goes on, and gives what an uninterrupted on
   }
   const said: string[] = [];
   await reproduce('small', recipe, { ...data, out: parts }, (line) => said.push(line));
-  expect(said.join('\n')).not.toContain('1 of 7');
-  expect(said.join('\n')).toContain('2 of 7');
+  expect(said.join('\n')).not.toContain('1 of 8');
+  expect(said.join('\n')).toContain('2 of 8');
   const weights = (out: string): Buffer => readFileSync(join(out, 'small', 'model.safetensors'));
   expect(weights(parts).equals(weights(whole))).toBe(true);
   // Each goes on from the one before: what it freezes stays as that left it.
@@ -59,7 +59,7 @@ test('a recipe stopped in the middle goes on, and gives what an uninterrupted on
   expect(after!['head.weight']!.data).not.toEqual(before!['head.weight']!.data);
   const manifest = readFileSync(join(whole, 'small', 'manifest.json'), 'utf8');
   expect(manifest).toContain('uncertainBelow');
-  expect(manifest.match(/finetune-stills --size nano/g)).toHaveLength(6);
+  expect(manifest.match(/finetune-stills --size nano/g)).toHaveLength(7);
   expect(manifest).not.toContain(root);
   // A finished run of other options is told from the recipe's, and stays.
   const [first, ...later] = recipe.finetune;
@@ -87,7 +87,7 @@ test('where a recipe grows wider, it goes on from the exported weights, widened'
   expect(manifest).toContain('"width": 256');
   // The voices' branch stays as the widening made it, and the faces' is trained from there.
   const { config } = (await readModel(join(out, 'mini'))).manifest;
-  const narrow = join(out, 'nano-6-pauses-exported');
+  const narrow = join(out, 'nano-6-exported');
   const began = await initialWidened(config, narrow, 1, silent);
   const ended = readCheckpoint(join(out, 'mini-7')).arrays.average;
   for (const { name, offset, length } of slotsOf(parameterShapes(config)).slots) {

@@ -120,7 +120,7 @@ const begun: readonly FinetuneStage[] = [
   },
 ];
 
-/** Voices as they are heard live: without their silent ends, pauses beside and within a window, and slower ones. */
+/** Voices as they are heard live, without silent ends, reaching into pauses, and slower; surprised voices of several kinds. */
 const live = {
   voiceChanges: 1,
   voiceEnds: 'cut',
@@ -163,7 +163,17 @@ export const recipes: Readonly<Record<string, Recipe>> = {
     dtype: 'I8',
   },
   mini: {
-    finetune: [...begun, voicesLast, { run: 'mini-7', ...facesLast, size: 'mini', steps: 900 }],
+    finetune: [...begun, voicesLast, {
+        run: 'mini-7',
+        ...facesLast,
+        size: 'mini',
+        faceChanges: 1,
+        keepFaces: 0.55,
+        dropPath: 0.1,
+        steps: 1200,
+        lr: 6e-4,
+        warmup: 60,
+      }],
     dtype: 'I8',
   },
 };
