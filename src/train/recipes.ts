@@ -163,7 +163,10 @@ export const recipes: Readonly<Record<string, Recipe>> = {
     dtype: 'I8',
   },
   mini: {
-    finetune: [...begun, voicesLast, {
+    finetune: [
+      ...begun,
+      voicesLast,
+      {
         run: 'mini-7',
         ...facesLast,
         size: 'mini',
@@ -173,7 +176,8 @@ export const recipes: Readonly<Record<string, Recipe>> = {
         steps: 1200,
         lr: 6e-4,
         warmup: 60,
-      }],
+      },
+    ],
     dtype: 'I8',
   },
 };
