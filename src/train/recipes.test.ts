@@ -88,7 +88,7 @@ test('where a recipe grows wider, it goes on from the exported weights, widened'
   // The voices' branch stays as the widening made it, and the faces' is trained from there.
   const { config } = (await readModel(join(out, 'mini'))).manifest;
   const narrow = join(out, 'nano-6-exported');
-  const began = await initialWidened(config, narrow, 1, silent);
+  const began = await initialWidened(config, narrow, recipe.finetune.at(-1)!.seed, silent);
   const ended = readCheckpoint(join(out, 'mini-7')).arrays.average;
   for (const { name, offset, length } of slotsOf(parameterShapes(config)).slots) {
     const [before, after] = [began, ended].map((flat) => flat.subarray(offset, offset + length));
