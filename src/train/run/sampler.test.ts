@@ -32,8 +32,14 @@ function everyVoice(): VoiceSet {
   return set;
 }
 
-/** How often voices of each label were joined with faces of each, in 60 steps that draw every voice once. */
-function joined(surprisedNeutral: number, surprisedExcited: number): Record<string, number> {
+/**
+ * How often voices of each label were joined with faces of each, in 600 steps that draw every voice once, and what each
+ * class of faces weighs in them.
+ */
+function joined(
+  surprisedNeutral: number,
+  surprisedExcited: number,
+): { readonly counts: Record<string, number>; readonly weighed: readonly number[] } {
   const [faces, voices] = [everyFace(), everyVoice()];
   const sampling = sampler(faces, voices, {
     seed: 1,
@@ -45,38 +51,42 @@ function joined(surprisedNeutral: number, surprisedExcited: number): Record<stri
     surprisedExcited,
   });
   const counts: Record<string, number> = {};
-  for (let step = 0; step < 60; step++) {
+  const weighed = emotions.map(() => 0);
+  for (let step = 0; step < 600; step++) {
     const drawn = sampling.draw(step, 0, 1);
     expect(drawn.pairs).toBe(24);
     for (let i = 0; i < drawn.pairs; i++) {
       const label = drawn.pairLabels[i]!;
       expect(faces.labels[drawn.faces[i]!]).toBe(label);
+      weighed[label]! += drawn.faceWeights[i]!;
       const pair = [voices.labels[drawn.voices[i]!]!, label].map((each) => emotions[each]).join(' as ');
       counts[pair] = (counts[pair] ?? 0) + 1;
     }
   }
-  return counts;
+  return { counts, weighed };
 }
 
 test('faces and voices are joined by label, but for surprise: as many of the others as asked for', () => {
-  const plain = ['angry', 'disgust', 'sad'].map((name) => [`${name} as ${name}`, 240] as const);
+  const plain = ['angry', 'disgust', 'sad'].map((name) => [`${name} as ${name}`, 2400] as const);
   for (const [ofNeutral, ofExcited] of [
     [0.5, 0],
     [0.25, 0.1],
   ] as const) {
-    const counts = joined(ofNeutral, ofExcited);
+    const { counts, weighed } = joined(ofNeutral, ofExcited);
     for (const [name, share] of [
       ['neutral', ofNeutral],
       ['happy', ofExcited],
       ['fear', ofExcited],
     ] as const) {
       const surprised = counts[`${name} as surprise`] ?? 0;
-      expect((counts[`${name} as ${name}`] ?? 0) + surprised).toBe(240);
+      expect((counts[`${name} as ${name}`] ?? 0) + surprised).toBe(2400);
       if (share === 0) expect(surprised).toBe(0);
-      else expect(Math.abs(surprised / 240 - share), name).toBeLessThan(0.08);
+      else expect(Math.abs(surprised / 2400 - share), name).toBeLessThan(0.03);
     }
     expect(counts).toMatchObject(Object.fromEntries(plain));
     const all = Object.values(counts).reduce((a, b) => a + b, 0);
-    expect(all).toBe(60 * 24);
+    expect(all).toBe(600 * 24);
+    // There are as many faces of each class, so each weighs as much in the loss of faces alone.
+    for (const weight of weighed) expect(Math.abs(weight / all - 1 / emotions.length)).toBeLessThan(0.008);
   }
 });
