@@ -1,7 +1,7 @@
 // The built page in a real Chromium, served with its security headers; run by `npm test`, or alone by `npx playwright test`.
 import { defineConfig } from '@playwright/test';
 import { cameraSoundPath, cameraVideoPath } from './e2e/media/paths.ts';
-import { chromiumArgs, findChromium } from './src/train/page/chromium.ts';
+import { chromiumArgs, findChromium } from './src/site/chromium.ts';
 
 /** Not 4173: a page that someone is looking at should not be in the way. */
 const port = 4319;
@@ -24,7 +24,7 @@ export default defineConfig({
     screenshot: 'only-on-failure',
   },
   webServer: {
-    command: 'node --import tsx src/train/serve.ts',
+    command: 'node --import tsx src/site/serve.ts',
     env: { PORT: String(port) },
     url: `http://localhost:${port}/`,
     timeout: 180_000,

@@ -1,9 +1,9 @@
 // Builds and serves the page, and runs the unit tests.
 import { defineConfig } from 'vitest/config';
 import { playwright } from '@vitest/browser-playwright';
-import { chromiumArgs, findChromium } from './src/train/page/chromium.ts';
-import { securityHeaders } from './src/train/page/security-headers.ts';
-import { staticFolders } from './src/train/page/static-folders.ts';
+import { chromiumArgs, findChromium } from './src/site/chromium.ts';
+import { securityHeaders } from './src/site/security-headers.ts';
+import { staticFolders } from './src/site/static-folders.ts';
 
 const chromiumPath = findChromium();
 
@@ -31,7 +31,7 @@ export default defineConfig({
       input: {
         page: 'index.html',
         'emotion-recognizer': 'src/elements/emotion-recognizer.ts',
-        'face-points': 'src/capture/film-points.ts',
+        'face-points': 'src/face-points/film-points.ts',
       },
       preserveEntrySignatures: 'exports-only',
       output: {

@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
 import { chromium } from '@playwright/test';
 import { build } from 'vite';
-import { chromiumArgs, findChromium } from '../../src/train/page/chromium.ts';
+import { chromiumArgs, findChromium } from '../../src/site/chromium.ts';
 import { cameraSoundPath, cameraVideoPath, clipPaths, recordingPath } from './paths.ts';
 import type * as StudioModule from './studio.ts';
 import { writeWav, writeY4m } from './writers.ts';

@@ -1,7 +1,7 @@
 // Runs inside a page: pictures and sound of the demo person or of a clip, for the fake devices and for a recording.
-import { drawBackdrop, drawDemoFace } from '../../src/capture/demo-face.ts';
-import { expressionAt } from '../../src/capture/demo-script.ts';
-import { createDemoVoice } from '../../src/capture/demo-voice.ts';
+import { drawBackdrop, drawDemoFace } from '../../src/demo/demo-face.ts';
+import { expressionAt } from '../../src/demo/demo-script.ts';
+import { createDemoVoice } from '../../src/demo/demo-voice.ts';
 import { toI420 } from './writers.ts';
 
 const width = 640;

@@ -10,7 +10,7 @@ import { initParams } from '../model/params.ts';
 import type { Modality } from '../model/params.ts';
 import { gemm } from '../ops/matmul.ts';
 import { registerWebgpuKernels } from '../ops/webgpu/register.ts';
-import { startWebgpu } from '../train/webgpu.ts';
+import { startWebgpu } from '../train/base/webgpu.ts';
 import { forwardFlops, productFlops, wholeShape } from './flops.ts';
 import { machineFacts } from './machine.ts';
 import { maxDifference } from './page/difference.ts';

@@ -4,7 +4,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { Problem } from '../base/errors.ts';
 import { sizes } from '../model/config.ts';
 import type { SizeName } from '../model/config.ts';
-import { whole } from '../train/options.ts';
+import { whole } from '../train/base/options.ts';
 import { benchGpu } from './gpu.ts';
 import { benchInference } from './inference.ts';
 import type { ContenderBackend } from './page/protocol.ts';

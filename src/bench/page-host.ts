@@ -8,8 +8,8 @@ import { chromium } from 'playwright';
 import type { Browser, Page } from 'playwright';
 import { build, preview } from 'vite';
 import { withTimeout } from '../base/timeout.ts';
-import { chromiumArgs, requireChromium } from '../train/page/chromium.ts';
-import { staticFolders } from '../train/page/static-folders.ts';
+import { chromiumArgs, requireChromium } from '../site/chromium.ts';
+import { staticFolders } from '../site/static-folders.ts';
 import { peakResidentBytes } from './machine.ts';
 import type { BenchPage, ContenderKind, LoadRequest, RunFigures } from './page/protocol.ts';
 

@@ -11,10 +11,10 @@ import sirv from 'sirv';
 import { Problem } from '../base/errors.ts';
 import { withTimeout } from '../base/timeout.ts';
 import { emotions } from '../model/labels.ts';
-import { evaluate } from '../train/evaluate.ts';
-import { chromiumArgs, requireChromium } from '../train/page/chromium.ts';
-import { packageRoot } from '../train/package-root.ts';
-import { readStills, selectRows } from '../train/stills/faces.ts';
+import { evaluate } from '../train/commands/evaluate.ts';
+import { chromiumArgs, requireChromium } from '../site/chromium.ts';
+import { packageRoot } from '../site/package-root.ts';
+import { readStills, selectRows } from '../train/data/stills/faces.ts';
 import { scoreClassification } from '../train/scores/metrics.ts';
 
 export interface PeersOptions {

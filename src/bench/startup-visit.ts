@@ -6,7 +6,7 @@ import { gzipSync } from 'node:zlib';
 import { chromium } from 'playwright';
 import type { Browser, BrowserContext, Page } from 'playwright';
 import { withTimeout } from '../base/timeout.ts';
-import { chromiumArgs, requireChromium } from '../train/page/chromium.ts';
+import { chromiumArgs, requireChromium } from '../site/chromium.ts';
 import { spreadOf } from './statistics.ts';
 import type { Spread } from './statistics.ts';
 

@@ -1,5 +1,5 @@
 // `bench -- startup`: the built page in Chromium: what it weighs, how soon it reads, and how smoothly it goes on.
-import { buildIfNeeded, servePage } from '../train/page/page-server.ts';
+import { buildIfNeeded, servePage } from '../site/page-server.ts';
 import type { SeriesColor } from './charts.ts';
 import { machineFacts } from './machine.ts';
 import { ratioText, spreadText } from './report.ts';

@@ -1,11 +1,11 @@
 // A contender's own process for training steps, so that its peak memory is nobody else's: threads compute gradients of
 // their share, this thread averages them and takes the AdamW step, as train/trainer.ts does.
 import type { HicmaeConfig } from '../model/config.ts';
-import { createAdamW } from '../train/run/adamw.ts';
+import { createAdamW } from '../train/trainer/adamw.ts';
 import { parameterGroups, parameterShapes } from '../model/params.ts';
-import { initialFlat, rangesOf, slotsOf } from '../train/run/flat-params.ts';
-import { startThread } from '../train/threads.ts';
-import type { Thread } from '../train/threads.ts';
+import { initialFlat, rangesOf, slotsOf } from '../train/trainer/flat-params.ts';
+import { startThread } from '../train/base/threads.ts';
+import type { Thread } from '../train/base/threads.ts';
 import type { Shape } from './flops.ts';
 import { peakResidentBytes } from './machine.ts';
 import type { ThreadData, ThreadReply, ThreadRequest, TrainingKind } from './training-thread.ts';

@@ -11,10 +11,10 @@ import { forwardClassify } from '../model/hicmae.ts';
 import { smoothTargets, softTargetCrossEntropy } from '../model/losses.ts';
 import { parameterShapes } from '../model/params.ts';
 import type { Modality } from '../model/params.ts';
-import { readGradients, slotsOf, tensorsOf } from '../train/run/flat-params.ts';
-import { keepSome } from '../train/run/sampler.ts';
-import type { SharedFloats } from '../train/shared-array.ts';
-import { serve } from '../train/threads.ts';
+import { readGradients, slotsOf, tensorsOf } from '../train/trainer/flat-params.ts';
+import { keepSome } from '../train/tasks/sampler.ts';
+import type { SharedFloats } from '../train/base/shared-array.ts';
+import { serve } from '../train/base/threads.ts';
 import type { Shape } from './flops.ts';
 
 /** `tfjs` is stock tfjs with each transpose made explicit, since its products are slow otherwise; `plain` is it as it is. */
@@ -42,7 +42,7 @@ const source = random(seed);
 const dropPath = 0.1;
 
 async function start(): Promise<string> {
-  if (kind === 'ours') return (await import('../train/backend.ts')).startBackend();
+  if (kind === 'ours') return (await import('../train/base/backend.ts')).startBackend();
   const { setWasmPaths } = await import('@tensorflow/tfjs-backend-wasm');
   const { registerStockProduct } = await import('./page/stock.ts');
   setWasmPaths(join(dirname(createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm')), '/'));

@@ -7,7 +7,7 @@ import { sizes } from '../model/config.ts';
 import type { HicmaeConfig, SizeName } from '../model/config.ts';
 import { tokenCount } from '../model/embed.ts';
 import { parameterShapes } from '../model/params.ts';
-import { initialFlat, slotsOf } from '../train/run/flat-params.ts';
+import { initialFlat, slotsOf } from '../train/trainer/flat-params.ts';
 import type { AttentionForm } from '../train/weights/onnx-layers.ts';
 import { onnxBlock, onnxModel } from '../train/weights/onnx.ts';
 import type { Task } from './page/protocol.ts';

@@ -1,7 +1,7 @@
 // The real detector on the demo's drawn face.
 import { expect, it } from 'vitest';
-import { demoHeightPx, demoWidthPx, drawBackdrop, drawDemoFace } from './demo-face.ts';
-import { expressionAt } from './demo-script.ts';
+import { demoHeightPx, demoWidthPx, drawBackdrop, drawDemoFace } from '../demo/demo-face.ts';
+import { expressionAt } from '../demo/demo-script.ts';
 import { openFaceTracker } from './face-client.ts';
 
 const blank = (): Promise<ImageBitmap> => createImageBitmap(new ImageData(320, 240));

@@ -4,7 +4,7 @@ import { Problem } from '../base/errors.ts';
 import { createClipAssembler } from '../capture/clip-assembler.ts';
 import { wholeSound } from '../capture/sound-ring.ts';
 import { analyzeFile } from './analyze.ts';
-import { bench, prediction } from './fakes.ts';
+import { bench, prediction } from '../testing/live-fakes.ts';
 
 const options = { model: 'model/', assetsUrl: 'assets/', backend: 'auto' } as const;
 const file = new Blob();

@@ -1,7 +1,7 @@
 // Models that take over from each other while readings go on, in the pipeline, with hand-made parts on a clock that jumps.
 import { describe, expect, it } from 'vitest';
-import { bench, deferred } from './fakes.ts';
-import type { Bench, FakeModel } from './fakes.ts';
+import { bench, deferred } from '../testing/live-fakes.ts';
+import type { Bench, FakeModel } from '../testing/live-fakes.ts';
 import { createPipeline } from './pipeline.ts';
 import type { Pipeline } from './pipeline.ts';
 import type { RunningState } from './state.ts';

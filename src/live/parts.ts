@@ -1,6 +1,6 @@
 // What the pipeline is put together from. Named here so that a test of the sequence of states can bring its own.
 import { openCamera } from '../capture/camera.ts';
-import { openDemo } from '../capture/demo.ts';
+import { openDemo } from '../demo/demo.ts';
 import { openFaceTracker } from '../capture/face-client.ts';
 import type { FaceTracker } from '../capture/face-client.ts';
 import { openFile } from '../capture/file.ts';

@@ -1,7 +1,7 @@
 // The pipeline's sequence of states, and that everything opened is closed, with hand-made parts on a clock that jumps.
 import { describe, expect, it } from 'vitest';
 import { Problem } from '../base/errors.ts';
-import { bench, prediction } from './fakes.ts';
+import { bench, prediction } from '../testing/live-fakes.ts';
 import { createPipeline } from './pipeline.ts';
 import type { Pipeline } from './pipeline.ts';
 import type { LiveState, RunningState } from './state.ts';

@@ -6,7 +6,7 @@ import { chromium } from 'playwright';
 import { createServer } from 'vite';
 import { Problem } from '../base/errors.ts';
 import { withTimeout } from '../base/timeout.ts';
-import { chromiumArgs, requireChromium } from '../train/page/chromium.ts';
+import { chromiumArgs, requireChromium } from '../site/chromium.ts';
 import type { Comparison } from './golden.ts';
 
 export interface GoldenBrowser {

@@ -3,7 +3,7 @@ import { readFile, readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { Command, Option } from 'commander';
 import { Problem, toProblem } from '../base/errors.ts';
-import { startBackend } from '../train/backend.ts';
+import { startBackend } from '../train/base/backend.ts';
 import { useBackend } from './backends.ts';
 import { openGoldenBrowser } from './golden-browser.ts';
 import { holds } from './golden.ts';

@@ -1,8 +1,8 @@
 // A small prepared data set of patterns and tones, for tests of training and scoring: what is seen and heard tells the label.
 import sharp from 'sharp';
 import { random } from '../base/random.ts';
-import type { SampleMeta } from '../train/sample.ts';
-import { openShardWriter } from '../train/shards/write.ts';
+import type { SampleMeta } from '../train/data/sample.ts';
+import { openShardWriter } from '../train/data/shards/write.ts';
 
 export interface MadeSet {
   /** Samples with a face and a voice, with a face alone, with a voice alone. */

@@ -1,8 +1,8 @@
 // A set of voices in memory, made of sounds, for tests of what is done to them.
 import { kaldiFbank, usedBinCount } from '../clip/log-mel.ts';
-import { sharedBytes, sharedInts, sharedShorts } from '../train/shared-array.ts';
-import { melSteps, spectraOf } from '../train/stills/voices.ts';
-import type { VoiceSet } from '../train/stills/voices.ts';
+import { sharedBytes, sharedInts, sharedShorts } from '../train/base/shared-array.ts';
+import { melSteps, spectraOf } from '../train/data/stills/voices.ts';
+import type { VoiceSet } from '../train/data/stills/voices.ts';
 
 /** @param speakers of each sound, counted from 0; all the same unless told */
 export function voiceSetOf(

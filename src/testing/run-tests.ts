@@ -1,6 +1,6 @@
 // `npm test`: every check of the project, in order, stopping at the first that fails. Finds a Chromium or installs one.
 import { spawnSync } from 'node:child_process';
-import { chromiumArgs, findChromium } from '../train/page/chromium.ts';
+import { chromiumArgs, findChromium } from '../site/chromium.ts';
 
 function run(command: string, args: readonly string[], timeoutMs = 20 * 60_000): boolean {
   console.log(`\n> ${command} ${args.join(' ')}`);

@@ -1,19 +1,19 @@
 // `npm run train -- COMMAND`: one file per command.
 import { Command } from 'commander';
 import { Problem } from '../base/errors.ts';
-import { analyzeCommand } from './analyze.ts';
-import { calibrateCommand } from './calibrate.ts';
-import { evaluateCommand } from './evaluate.ts';
-import { exportCommand } from './export.ts';
-import { finetuneStillsCommand } from './finetune-stills.ts';
-import { finetuneCommand } from './finetune.ts';
-import { importCommand } from './import.ts';
-import { infoCommand } from './info.ts';
-import { isCheckout } from './package-root.ts';
-import { prepareCommand } from './prepare.ts';
-import { pretrainCommand } from './pretrain.ts';
-import { reproduceCommand } from './reproduce.ts';
-import { pretrainStillsCommand } from './pretrain-stills.ts';
+import { analyzeCommand } from './commands/analyze.ts';
+import { calibrateCommand } from './commands/calibrate.ts';
+import { evaluateCommand } from './commands/evaluate.ts';
+import { exportCommand } from './commands/export.ts';
+import { finetuneStillsCommand } from './commands/finetune-stills.ts';
+import { finetuneCommand } from './commands/finetune.ts';
+import { importCommand } from './commands/import.ts';
+import { infoCommand } from './commands/info.ts';
+import { isCheckout } from '../site/package-root.ts';
+import { prepareCommand } from './commands/prepare.ts';
+import { pretrainCommand } from './commands/pretrain.ts';
+import { reproduceCommand } from './commands/reproduce.ts';
+import { pretrainStillsCommand } from './commands/pretrain-stills.ts';
 
 const say = (line: string): void => {
   process.stdout.write(`${line}\n`);

@@ -3,13 +3,13 @@ import { defined } from '../../base/assert.ts';
 import { Problem } from '../../base/errors.ts';
 import type { Random } from '../../base/random.ts';
 import { mixTargets, smoothTargets } from '../../model/losses.ts';
-import { cutmixBox, mixFrames, mixingPartners } from '../../train/augment/mixup.ts';
-import type { Mixing } from '../../train/augment/mixup.ts';
-import { sizePairs, windowOffsets } from '../../train/augment/multi-scale-crop.ts';
-import { pictures } from '../../train/augment/pictures.ts';
-import { applyOperation, levelArgument, operators } from '../../train/augment/rand-augment.ts';
-import type { Operator } from '../../train/augment/rand-augment.ts';
-import { cropAndResize, drawWindow } from '../../train/augment/resized-crop.ts';
+import { cutmixBox, mixFrames, mixingPartners } from '../../train/views/augment/mixup.ts';
+import type { Mixing } from '../../train/views/augment/mixup.ts';
+import { sizePairs, windowOffsets } from '../../train/views/augment/multi-scale-crop.ts';
+import { pictures } from '../../train/views/augment/pictures.ts';
+import { applyOperation, levelArgument, operators } from '../../train/views/augment/rand-augment.ts';
+import type { Operator } from '../../train/views/augment/rand-augment.ts';
+import { cropAndResize, drawWindow } from '../../train/views/augment/resized-crop.ts';
 import {
   asNumbers,
   asRecord,

@@ -10,9 +10,9 @@ import type { ParameterGroup, ParameterShape, Params } from '../../model/params.
 import { pretrainSizes } from '../../model/pretrain-config.ts';
 import { pretrainParameterGroups, pretrainParameterShapes } from '../../model/pretrain-params.ts';
 import { pretrainLosses } from '../../model/pretrain.ts';
-import { createAdamW } from '../../train/run/adamw.ts';
-import { rangesOf, slotsOf, tensorsOf } from '../../train/run/flat-params.ts';
-import { cosineAt } from '../../train/run/schedule.ts';
+import { createAdamW } from '../../train/trainer/adamw.ts';
+import { rangesOf, slotsOf, tensorsOf } from '../../train/trainer/flat-params.ts';
+import { cosineAt } from '../../train/trainer/schedule.ts';
 import {
   asNumbers,
   asRecord,

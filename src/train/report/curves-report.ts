@@ -1,6 +1,6 @@
 // RUN/curves.html: a run's losses, learning rate, gradient norm and validation scores.
-import { thin } from '../run/run-curves.ts';
-import type { Curve, RunCurves } from '../run/run-curves.ts';
+import { thin } from '../trainer/run-curves.ts';
+import type { Curve, RunCurves } from '../trainer/run-curves.ts';
 import { axisStyle, color, seriesColor, svgChart } from './chart.ts';
 import { escapeHtml, factList, figure, htmlPage, section } from './page.ts';
 

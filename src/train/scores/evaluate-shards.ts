@@ -9,14 +9,14 @@ import type { Reader } from './evaluate-threads.ts';
 import type { ScoredSample } from './evaluation.ts';
 import { probabilitiesOf } from './class-views.ts';
 import { meanOfRows } from './metrics.ts';
-import { progress } from '../progress.ts';
-import type { SampleMeta, SampleSet } from '../sample.ts';
+import { progress } from '../base/progress.ts';
+import type { SampleMeta, SampleSet } from '../data/sample.ts';
 import { describeSelection } from './scored.ts';
 import type { SamplePicture, Scored, Selection } from './scored.ts';
-import { hearVoices, sampleEqualizers } from '../shards/equalizers.ts';
-import { openSamples } from '../shards/read.ts';
-import { equalizings } from '../stills/equalize.ts';
-import type { Equalizing } from '../stills/equalize.ts';
+import { hearVoices, sampleEqualizers } from '../data/shards/equalizers.ts';
+import { openSamples } from '../data/shards/read.ts';
+import { equalizings } from '../data/stills/equalize.ts';
+import type { Equalizing } from '../data/stills/equalize.ts';
 
 export type ModalityOption = 'both' | 'face' | 'voice';
 

@@ -2,12 +2,12 @@
 import type { ClipSpec } from '../../clip/spec.ts';
 import type { HicmaeConfig } from '../../model/config.ts';
 import type { EvaluateReply, EvaluateRequest, EvaluateThreadData } from './evaluate-worker.ts';
-import type { FaceSet } from '../stills/faces.ts';
-import type { PredictItems } from '../stills/predictor.ts';
-import type { SharedFloats } from '../shared-array.ts';
-import { spread, startThread } from '../threads.ts';
-import type { Thread } from '../threads.ts';
-import type { VoiceSet } from '../stills/voices.ts';
+import type { FaceSet } from '../data/stills/faces.ts';
+import type { PredictItems } from '../data/stills/predictor.ts';
+import type { SharedFloats } from '../base/shared-array.ts';
+import { spread, startThread } from '../base/threads.ts';
+import type { Thread } from '../base/threads.ts';
+import type { VoiceSet } from '../data/stills/voices.ts';
 
 /** What reads: a model and where it runs. */
 export interface Reader {

@@ -8,20 +8,20 @@ import { tokenCount } from '../../model/embed.ts';
 import { forwardClassify } from '../../model/hicmae.ts';
 import { parameterShapes } from '../../model/params.ts';
 import type { Params } from '../../model/params.ts';
-import { startBackend } from '../backend.ts';
-import { testViews } from '../clip-views.ts';
-import type { View } from '../clip-views.ts';
-import { patchTensor } from '../run/clips-task.ts';
-import type { FaceSet } from '../stills/faces.ts';
-import { slotsOf, tensorsOf } from '../run/flat-params.ts';
-import { predictor } from '../stills/predictor.ts';
-import type { PredictItems } from '../stills/predictor.ts';
-import type { SampleSet } from '../sample.ts';
-import { streamOf } from '../run/sampler.ts';
-import type { SharedFloats } from '../shared-array.ts';
-import { openSamples } from '../shards/read.ts';
-import { serve } from '../threads.ts';
-import type { VoiceSet } from '../stills/voices.ts';
+import { startBackend } from '../base/backend.ts';
+import { testViews } from '../views/clip-views.ts';
+import type { View } from '../views/clip-views.ts';
+import { patchTensor } from '../tasks/clips-task.ts';
+import type { FaceSet } from '../data/stills/faces.ts';
+import { slotsOf, tensorsOf } from '../trainer/flat-params.ts';
+import { predictor } from '../data/stills/predictor.ts';
+import type { PredictItems } from '../data/stills/predictor.ts';
+import type { SampleSet } from '../data/sample.ts';
+import { streamOf } from '../tasks/sampler.ts';
+import type { SharedFloats } from '../base/shared-array.ts';
+import { openSamples } from '../data/shards/read.ts';
+import { serve } from '../base/threads.ts';
+import type { VoiceSet } from '../data/stills/voices.ts';
 
 /** Everything a thread is started with; the arrays are shared, not copied. */
 export interface EvaluateThreadData {

@@ -6,9 +6,9 @@ import { parameterShapes } from '../../model/params.ts';
 import type { Manifest } from '../../weights/manifest.ts';
 import { loadWeights } from '../../weights/load.ts';
 import type { LoadedWeights } from '../../weights/load.ts';
-import { slotsOf } from '../run/flat-params.ts';
-import { sharedFloats } from '../shared-array.ts';
-import type { SharedFloats } from '../shared-array.ts';
+import { slotsOf } from '../trainer/flat-params.ts';
+import { sharedFloats } from '../base/shared-array.ts';
+import type { SharedFloats } from '../base/shared-array.ts';
 
 /** A model folder's manifest and tensors. @throws Problem as loadWeights */
 export function loadModel(folder: string): Promise<LoadedWeights> {

@@ -17,8 +17,8 @@ import type { Modality, Params } from '../../model/params.ts';
 import { constantCount } from '../../ops/constant.ts';
 import { useBackend } from '../../testing/backends.ts';
 import type { TensorMap } from '../../weights/safetensors.ts';
-import { exportRun } from '../export.ts';
-import { slotsOf, tensorsOf } from '../run/flat-params.ts';
+import { exportRun } from '../commands/export.ts';
+import { slotsOf, tensorsOf } from '../trainer/flat-params.ts';
 import { readModel } from './model-folder.ts';
 import { onnxBlock, onnxModel } from './onnx.ts';
 

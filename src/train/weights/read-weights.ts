@@ -15,8 +15,8 @@ import type { Tensor, TensorMap } from '../../weights/safetensors.ts';
 import { TorchTensor } from '../../weights/torch-globals.ts';
 import type { ByteSource } from '../../weights/zip.ts';
 import { withFile } from './byte-source.ts';
-import { checkpointPath, readBest, readCheckpoint } from '../run/checkpoint.ts';
-import { slotsOf } from '../run/flat-params.ts';
+import { checkpointPath, readBest, readCheckpoint } from '../trainer/checkpoint.ts';
+import { slotsOf } from '../trainer/flat-params.ts';
 import { loadModel } from './model-folder.ts';
 
 /** What is known of weights beyond their shapes; null and empty where the file does not tell. */
