@@ -12,6 +12,7 @@ export type ProblemKind =
   | 'device-lost'
   | 'insecure-context'
   | 'unsupported-file'
+  | 'demo-missing'
   | 'model-missing'
   | 'model-invalid'
   | 'face-detector-failed'

@@ -1,5 +1,5 @@
 // A contender's own process for training steps, so that its peak memory is nobody else's: threads compute gradients of
-// their share, this thread averages them and takes the AdamW step, as train/trainer.ts does.
+// their share, this thread averages them and takes the AdamW step, as train/trainer/trainer.ts does.
 import type { HicmaeConfig } from '../model/config.ts';
 import { createAdamW } from '../train/trainer/adamw.ts';
 import { parameterGroups, parameterShapes } from '../model/params.ts';

@@ -1,4 +1,4 @@
-// One thread's share of a measured training step: what train/train-step.ts does, on random clips.
+// One thread's share of a measured training step: what tasks under train/tasks do, on random clips.
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { workerData } from 'node:worker_threads';

@@ -49,7 +49,7 @@ async function write(path: string, bytes: Uint8Array): Promise<void> {
  * Writes weights and exported model.
  * @param folder where, served as `data/`
  * @param what see Task
- * @param attention the exported model's: the form that suits onnxruntime-web's backend best (train/onnx-layers.ts)
+ * @param attention the exported model's: the form that suits onnxruntime-web's backend best (train/weights/onnx-layers.ts)
  */
 export async function makeTask(
   folder: string,

@@ -44,6 +44,10 @@ const problems: Readonly<Record<ProblemKind, Words>> = {
     title: 'This file cannot be played',
     advice: 'Choose a video that your browser can play, such as MP4 (H.264) or WebM.',
   },
+  'demo-missing': {
+    title: 'The demo could not be loaded',
+    advice: 'Check the connection and press Start again, or choose Camera or File.',
+  },
   'model-missing': {
     title: 'The model was not found',
     advice:

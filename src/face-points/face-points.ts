@@ -20,7 +20,7 @@ export interface Pictures {
   readonly channels: 1 | 3;
 }
 
-/** The page's side is capture/film-points.ts; these are its terms. */
+/** The page's side is film-points.ts; these are its terms. */
 type FlatPoints = readonly [number, number, number, number, number, number];
 interface PictureBatch extends Omit<Pictures, 'data'> {
   readonly url: string;

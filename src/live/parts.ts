@@ -1,6 +1,6 @@
 // What the pipeline is put together from. Named here so that a test of the sequence of states can bring its own.
 import { openCamera } from '../capture/camera.ts';
-import { openDemo } from '../demo/demo.ts';
+import { Problem } from '../base/errors.ts';
 import { openFaceTracker } from '../capture/face-client.ts';
 import type { FaceTracker } from '../capture/face-client.ts';
 import { openFile } from '../capture/file.ts';
@@ -33,6 +33,20 @@ export interface Parts {
   sleep(durationMs: number): Promise<void>;
 }
 
+/** The demo is a file of its own: pages that never show it do not load it. */
+async function loadDemo(): Promise<typeof import('../demo/demo.ts')> {
+  try {
+    return await import('../demo/demo.ts');
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Problem(
+      'demo-missing',
+      `The demo could not be loaded (${reason}). Check the connection and start again, or choose another source.`,
+      { cause: error },
+    );
+  }
+}
+
 /** The real ones. */
 export const browserParts: Parts = {
   openSource(request, pace = 'realtime') {
@@ -40,7 +54,7 @@ export const browserParts: Parts = {
       case 'camera':
         return openCamera();
       case 'demo':
-        return openDemo();
+        return loadDemo().then(({ openDemo }) => openDemo());
       case 'file':
         return openFile(request.file, { pace });
     }
