@@ -2,7 +2,7 @@
 import { backend, dispose, memory, tensor2d, tensor3d } from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { random } from '../base/random.ts';
-import type { WasmBackend } from '../ops/wasm/backend.ts';
+import type { WasmBackend } from '../ops/wasm/heap-backend.ts';
 import { useBackend } from '../testing/backends.ts';
 import { sizes } from './config.ts';
 import type { HicmaeConfig } from './config.ts';

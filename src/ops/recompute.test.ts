@@ -16,7 +16,7 @@ import type { Modality, Params } from '../model/params.ts';
 import { useBackend } from '../testing/backends.ts';
 import { gelu } from './gelu.ts';
 import { recomputed } from './recompute.ts';
-import type { WasmBackend } from './wasm/backend.ts';
+import type { WasmBackend } from './wasm/heap-backend.ts';
 
 const config: HicmaeConfig = { ...sizes.micro, encoderDepth: 8, fusionDepth: 2, classCount: 5 };
 const clips = 48;

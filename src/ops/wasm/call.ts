@@ -1,7 +1,7 @@
 // One call of a kernel: what it works with.
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { Inputs } from '../inputs.ts';
-import type { WasmBackend } from './backend.ts';
+import type { WasmBackend } from './heap-backend.ts';
 import type { Kernels } from './module.ts';
 
 /** What one call of a kernel works with. */

@@ -8,7 +8,7 @@ import { hasKernel, kernelNames } from '../kernels.ts';
 import type { KernelName } from '../kernels.ts';
 import { kernelCases } from '../kernel-cases.ts';
 import { startWasmBackend } from './backend.ts';
-import type { WasmBackend } from './backend.ts';
+import type { WasmBackend } from './heap-backend.ts';
 import { chooseBuild } from './module.ts';
 
 const current = (): WasmBackend => currentBackend() as unknown as WasmBackend;

@@ -6,7 +6,7 @@ import { input, shaped, sizeOf } from '../inputs.ts';
 import type { Inputs } from '../inputs.ts';
 import type { KernelName } from '../kernels.ts';
 import { crossAttention, crossAttentionGrad, selfAttention, selfAttentionGrad } from './attention.ts';
-import type { WasmBackend } from './backend.ts';
+import type { WasmBackend } from './heap-backend.ts';
 import type { Call, Run } from './call.ts';
 
 const gemm: Run = ({ kernels, at, output }, inputs, attrs) => {

@@ -2,13 +2,12 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { officialClipSpec } from '../../clip/spec.ts';
-import type { ClipSpec, FrameColor } from '../../clip/spec.ts';
+import type { ClipSpec } from '../../clip/spec.ts';
 import type { EncoderConfig } from '../../model/config.ts';
 import type { ParameterGroup, ParameterShape } from '../../model/params.ts';
 import { elementCount } from '../../model/params.ts';
 import { startBackend } from '../base/backend.ts';
 import type { RunModel } from '../trainer/checkpoint.ts';
-import type { ViewOptions } from '../views/clip-views.ts';
 import { commandLine } from './command-line.ts';
 import { checkEnough, sharedIds } from './run-data.ts';
 import type { Split } from './run-data.ts';
@@ -17,25 +16,13 @@ import type { RunLog } from '../trainer/run-log.ts';
 import { identityOf } from './run-options.ts';
 import type { CommonOptions, Resolved } from './run-options.ts';
 import { measureRate, memoryBytes, planOf, stepsOf, trainerOptionsOf } from './run-plan.ts';
+import type { PreparedData } from '../tasks/prepared-data.ts';
 import type { TaskPicture } from '../tasks/run-task.ts';
 import type { TaskData } from '../trainer/run-worker.ts';
 import type { SampleMeta } from '../data/sample.ts';
-import type { SharedInts } from '../base/shared-array.ts';
 import { checkRunFolder, train } from '../trainer/trainer.ts';
 import type { TrainingEnd, Validation } from '../trainer/trainer.ts';
 import { chooseTrainBackend } from '../base/webgpu.ts';
-
-/** Prepared samples of a run and how clips are cut from them; of every task's data. */
-export interface PreparedData {
-  readonly folders: readonly string[];
-  readonly color: FrameColor;
-  readonly bandLimitHz: number | null;
-  readonly frameStep: number;
-  readonly shortSound: ViewOptions['shortSound'];
-  /** Samples that are trained on, and looked at, by their number in the folders. */
-  readonly trained: SharedInts;
-  readonly validated: SharedInts;
-}
 
 /** What a command adds to its options. */
 export interface ClipsRun {

@@ -13,7 +13,7 @@ import { joinRows } from '../../ops/combine.ts';
 import { drawMixing, mixFrames, mixingPartners } from '../views/augment/mixup.ts';
 import { trainingView } from '../views/clip-views.ts';
 import type { View, ViewOptions } from '../views/clip-views.ts';
-import type { PreparedData } from '../recipe/run-clips.ts';
+import type { PreparedData } from './prepared-data.ts';
 import type { Part, RunTask } from './run-task.ts';
 import { batches, streamOf } from './sampler.ts';
 import type { SharedFloats } from '../base/shared-array.ts';

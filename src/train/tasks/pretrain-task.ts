@@ -15,7 +15,7 @@ import type { PretrainBatch } from '../../model/pretrain.ts';
 import { pretrainingView } from '../views/clip-views.ts';
 import type { View, ViewOptions } from '../views/clip-views.ts';
 import { facePicture, voicePicture } from './reconstruction.ts';
-import type { PreparedData } from '../recipe/run-clips.ts';
+import type { PreparedData } from './prepared-data.ts';
 import type { Part, RunTask } from './run-task.ts';
 import { batches, streamOf } from './sampler.ts';
 import { openSamples } from '../data/shards/read.ts';

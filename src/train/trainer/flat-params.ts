@@ -5,7 +5,7 @@ import { random } from '../../base/random.ts';
 import type { HicmaeConfig } from '../../model/config.ts';
 import { initialValues, parameterShapes } from '../../model/params.ts';
 import type { ParameterGroup, ParameterShape, Params } from '../../model/params.ts';
-import { WasmBackend } from '../../ops/wasm/backend.ts';
+import { WasmBackend } from '../../ops/wasm/heap-backend.ts';
 import type { FlatRange } from './adamw.ts';
 import { sharedFloats } from '../base/shared-array.ts';
 import type { SharedFloats } from '../base/shared-array.ts';
