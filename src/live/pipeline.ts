@@ -1,5 +1,5 @@
 // The pipeline, once, top to bottom: source -> face -> clip -> recognizer -> reading -> smoothing -> state.
-import { Problem, toProblem } from '../base/errors.ts';
+import { toProblem } from '../base/errors.ts';
 import type { FaceBox } from '../clip/face.ts';
 import type { Clip, ClipSpec } from '../clip/spec.ts';
 import type { Recognizer } from '../inference/client.ts';
@@ -59,12 +59,15 @@ class Run {
   readonly #abort = new AbortController();
   readonly #opened: { close(): void }[] = [];
 
-  /** Waits for a part and remembers to close it; a part that comes after the end is closed at once. */
+  /**
+   * Waits for a part and remembers to close it; a part that comes after the end is closed at once.
+   * @throws DOMException `AbortError` when the run has ended meanwhile
+   */
   async keep<T extends { close(): void }>(opening: Promise<T>): Promise<T> {
     const part = await opening;
     if (this.isOver()) {
       part.close();
-      throw new Problem('internal', 'internal: this start was stopped');
+      this.signal.throwIfAborted();
     }
     this.#opened.push(part);
     return part;

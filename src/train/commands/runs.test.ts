@@ -285,7 +285,7 @@ describe('pretrain', () => {
 });
 
 const tsx = createRequire(import.meta.url).resolve('tsx/cli');
-const main = join(import.meta.dirname, 'main.ts');
+const main = join(import.meta.dirname, '../main.ts');
 
 /** Runs a command in a process of its own, killed outright after a while. @returns whether it ended by itself */
 function runFor(args: readonly string[], ms: number): Promise<{ ended: boolean; output: string }> {
@@ -332,7 +332,10 @@ describe('the command', () => {
     expect(first.ended, first.output).toBe(true);
     const tookMs = Date.now() - begun;
     const killed = join(root, 'killed');
-    const stream = random(Date.now());
+    // A failure is repeated with KILL_SEED=SEED in the environment.
+    const seed = Number(process.env['KILL_SEED'] ?? Date.now());
+    console.log(`kill times: KILL_SEED=${String(seed)}`);
+    const stream = random(seed);
     let kills = 0;
     for (let ended = false; !ended;) {
       const resume = existsSync(join(killed, 'log.jsonl')) ? ['--resume'] : [];
