@@ -9,6 +9,7 @@ import { withTimeout } from '../base/timeout.ts';
 import type { FacePoints } from '../clip/face.ts';
 import { chromiumArgs, requireChromium } from '../site/chromium.ts';
 import { buildIfNeeded, servePage } from '../site/page-server.ts';
+import type { FlatPoints, PictureFinder } from './protocol.ts';
 
 /** Pictures of one size. */
 export interface Pictures {
@@ -18,16 +19,6 @@ export interface Pictures {
   readonly width: number;
   readonly height: number;
   readonly channels: 1 | 3;
-}
-
-/** The page's side is film-points.ts; these are its terms. */
-type FlatPoints = readonly [number, number, number, number, number, number];
-interface PictureBatch extends Omit<Pictures, 'data'> {
-  readonly url: string;
-  readonly timesMs: readonly number[] | null;
-}
-interface PictureFinder {
-  find(batch: PictureBatch): Promise<(FlatPoints | null)[]>;
 }
 
 /** A detector that follows one film at a time. */

@@ -7,25 +7,8 @@ import type { DetectedFace } from '../capture/face-protocol.ts';
 import { chooseFace, steadyPoints } from '../capture/face-tracker.ts';
 import type { TrackedFace } from '../capture/face-tracker.ts';
 import { flatten, openStillFinder, stillAsImage } from './still-points.ts';
-import type { FlatPoints, Picture, StillFinder } from './still-points.ts';
-
-/** Pictures of one size. */
-export interface PictureBatch {
-  /** Where their interleaved pixels, 0..255, are to be had; shape [count, height, width, channels]. */
-  readonly url: string;
-  readonly count: number;
-  readonly width: number;
-  readonly height: number;
-  readonly channels: 1 | 3;
-  /** Time of each picture in a film, milliseconds; times that do not rise begin another. Null: single pictures. */
-  readonly timesMs: readonly number[] | null;
-}
-
-export interface PictureFinder {
-  /** Points of each picture; null where the face is not to be seen. @throws Problem `face-detector-failed`, `timeout` */
-  find(batch: PictureBatch): Promise<(FlatPoints | null)[]>;
-  close(): void;
-}
+import type { Picture, StillFinder } from './still-points.ts';
+import type { FlatPoints, PictureFinder } from './protocol.ts';
 
 /** Single pictures up to this side are taken for faces cut out already, which the still finder is for. */
 const cutOutPx = 128;

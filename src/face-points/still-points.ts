@@ -3,6 +3,7 @@ import { Problem } from '../base/errors.ts';
 import type { FacePoints, Point } from '../clip/face.ts';
 import { openFaceTracker } from '../capture/face-client.ts';
 import type { DetectedFace, FinderOptions } from '../capture/face-protocol.ts';
+import type { FlatPoints } from './protocol.ts';
 
 /** Interleaved pixels, 0..255; shape [height, width, channels]. */
 export interface Picture {
@@ -11,9 +12,6 @@ export interface Picture {
   readonly height: number;
   readonly channels: 1 | 3;
 }
-
-/** rightEye x, y, leftEye x, y, mouth x, y in fractions of the still; they may lie a little outside it. */
-export type FlatPoints = readonly [number, number, number, number, number, number];
 
 export interface StillFinder {
   /** Points of the face that fills the still; null when none is found. */
